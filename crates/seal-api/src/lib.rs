@@ -1,0 +1,1 @@
+//! Custom resources and manifests as types; no client calls.

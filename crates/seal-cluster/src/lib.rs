@@ -1,0 +1,1 @@
+//! Kubernetes for the engine: watches, object needs, steps, status and events.

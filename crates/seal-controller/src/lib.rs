@@ -1,0 +1,1 @@
+//! The operator: queues, wiring, HTTP, metrics and settings.
