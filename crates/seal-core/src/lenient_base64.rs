@@ -1,0 +1,78 @@
+//! Base64 as Go's `encoding/base64.StdEncoding` reads it, so that what upstream opens, we open.
+//!
+//! RFC 4648 §4 alphabet, padding required; `\r` and `\n` anywhere are skipped, other white space is
+//! an error, and non-zero trailing bits are accepted. Not a general decoder: manifests use it.
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// Text that is not base64; says where, never what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("illegal base64 data at input byte {offset}")]
+pub struct InvalidBase64 {
+    /// The offset that Go's decoder reports, in bytes of the text with line breaks removed.
+    pub offset: usize,
+}
+
+const GO_STANDARD: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
+);
+
+/// Decodes `text`.
+///
+/// # Errors
+/// [`InvalidBase64`] at the first character that does not belong.
+pub fn decode_base64(text: &str) -> Result<Vec<u8>, InvalidBase64> {
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let decoded = if text.bytes().any(|byte| is_break(&byte)) {
+        let mut joined: zeroize::Zeroizing<Vec<u8>> = zeroize::Zeroizing::new(Vec::with_capacity(text.len()));
+        joined.extend(text.bytes().filter(|byte| !is_break(byte)));
+        GO_STANDARD.decode(joined.as_slice())
+    } else {
+        GO_STANDARD.decode(text)
+    };
+    decoded.map_err(|error| InvalidBase64 { offset: offset_of(&error, text.len()) })
+}
+
+/// Encodes `bytes` on one line.
+pub fn encode_base64(bytes: &[u8]) -> String {
+    GO_STANDARD.encode(bytes)
+}
+
+fn offset_of(error: &base64::DecodeError, length: usize) -> usize {
+    match error {
+        base64::DecodeError::InvalidByte(offset, _) | base64::DecodeError::InvalidLastSymbol(offset, _) => {
+            *offset
+        }
+        // Go reports a short last quantum at the text's end rounded down to its beginning.
+        base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => length - length % 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_breaks_are_skipped_and_other_white_space_is_refused() {
+        assert_eq!(decode_base64("YmFy").unwrap(), b"bar");
+        assert_eq!(decode_base64("Ym\r\nFy\n").unwrap(), b"bar");
+        assert_eq!(decode_base64("Ym Fy"), Err(InvalidBase64 { offset: 2 }));
+        assert_eq!(decode_base64("Ym\tFy"), Err(InvalidBase64 { offset: 2 }));
+    }
+
+    #[test]
+    fn padding_is_required_and_trailing_bits_are_not_judged() {
+        assert_eq!(decode_base64("YmE=").unwrap(), b"ba");
+        assert_eq!(decode_base64("YmF=").unwrap(), b"ba");
+        assert!(decode_base64("YmE").is_err());
+        assert!(decode_base64("YmE==").is_err());
+        assert!(decode_base64("YmE=YQ==").is_err());
+        assert!(decode_base64("-_-_").is_err());
+        assert_eq!(decode_base64("").unwrap(), b"");
+    }
+}

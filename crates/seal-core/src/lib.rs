@@ -1,0 +1,29 @@
+//! Sealed-secrets envelopes, sealing keys and the key ring: bytes in, bytes out.
+//!
+//! Pure: no files, clock, network or environment. Session keys come from the [`RandomSource`] handed
+//! in; OAEP padding, blinding and key generation use aws-lc's own generator. Kubernetes objects are
+//! the business of `seal-api`, what to do with them that of `seal-engine`.
+
+mod certificate;
+mod envelope;
+mod fingerprint;
+mod key_ring;
+mod lenient_base64;
+mod names;
+mod plaintext;
+mod private_key;
+mod public_key;
+mod random;
+mod scope;
+
+pub use certificate::{Certificate, CertificateError, SelfSigned};
+pub use envelope::{Envelope, EnvelopeError, SealError, seal};
+pub use fingerprint::{Fingerprint, InvalidFingerprint};
+pub use key_ring::{KeyRing, Opened, OpenError, RingKey, TrialHints};
+pub use lenient_base64::{InvalidBase64, decode_base64, encode_base64};
+pub use names::{InvalidName, Namespace, ObjectName};
+pub use plaintext::Plaintext;
+pub use private_key::{KeySize, PrivateKey, PrivateKeyError, UnsupportedKeySize};
+pub use public_key::{PublicKey, PublicKeyError};
+pub use random::{RandomSource, RandomnessUnavailable, SystemRandom};
+pub use scope::{EncryptionLabel, InvalidScope, Scope};
