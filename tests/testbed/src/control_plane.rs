@@ -1,0 +1,247 @@
+//! One throwaway control plane: etcd, the API server, on request the controller manager; where they live, who
+//! may talk to them, and their end. It does not know what is tested on it.
+
+mod builder;
+mod certificates;
+mod network;
+mod objects;
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, Once, PoisonError},
+};
+
+use anyhow::Context;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+pub use self::builder::ControlPlaneBuilder;
+use self::{certificates::Certificates, network::Network};
+use crate::{Audit, Process, process::Supervisor};
+
+/// The user that may do everything (group `system:masters`).
+pub const ADMIN: &str = "admin";
+
+/// A running control plane. Dropping it kills everything in it and removes its folder; so does the end of
+/// this process, however it comes. After a panic anywhere in the process the logs stay and their path is
+/// printed; `SEAL_TESTBED_KEEP=1` keeps them always.
+///
+/// It holds nothing of an asynchronous runtime, so one in a `static` can serve every `#[tokio::test]` of a
+/// binary; clients belong to the runtime that made them.
+pub struct ControlPlane {
+    // Fields drop in this order: the keeper removes the folder when those that write into it are gone.
+    processes: Vec<Process>,
+    keeper: Keeper,
+    network: Network,
+    certificates: Certificates,
+    users: Vec<User>,
+}
+
+struct User {
+    name: String,
+    groups: Vec<String>,
+    token: String,
+}
+
+/// The folder of a plane and the supervisor that removes it.
+struct Keeper {
+    dir: PathBuf,
+    supervisor: Option<Supervisor>,
+}
+
+impl ControlPlane {
+    /// etcd and the API server on free loopback ports.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// A plane with more users, the controller manager, or a network of its own.
+    pub fn builder() -> ControlPlaneBuilder {
+        ControlPlaneBuilder::default()
+    }
+
+    /// The API server, for this process as well as for those started in the plane.
+    pub fn url(&self) -> String {
+        self.network.url()
+    }
+
+    /// The authority that signed the API server's certificate.
+    pub fn ca_pem(&self) -> &str {
+        &self.certificates.authority_pem
+    }
+
+    /// Where data, logs and kubeconfigs are; gone with the plane.
+    pub fn dir(&self) -> &Path {
+        &self.keeper.dir
+    }
+
+    /// A kubeconfig file for [`ADMIN`], a user named to the builder, or `system:serviceaccount:NS:NAME`
+    /// (which is created where it does not exist).
+    pub async fn kubeconfig(&self, user: &str) -> anyhow::Result<PathBuf> {
+        let token = self.token(user).await?;
+        self.write_kubeconfig(user, &self.url(), &token)
+    }
+
+    /// A client of the current runtime; users as for [`ControlPlane::kubeconfig`].
+    pub async fn client(&self, user: &str) -> anyhow::Result<Client> {
+        client_of(&self.kubeconfig(user).await?).await
+    }
+
+    /// The bearer token of a user; users as for [`ControlPlane::kubeconfig`].
+    pub async fn token(&self, user: &str) -> anyhow::Result<String> {
+        if let Some(user) = self.users.iter().find(|known| known.name == user) {
+            return Ok(user.token.clone());
+        }
+        let (namespace, name) = user
+            .strip_prefix("system:serviceaccount:")
+            .and_then(|account| account.split_once(':'))
+            .with_context(|| format!("no user {user}: name it to ControlPlaneBuilder::user"))?;
+        // Boxed: making an account takes a client, and a client takes a token.
+        Box::pin(self.service_account(namespace, name)).await
+    }
+
+    /// What was asked of the API server, by whom.
+    pub fn audit(&self) -> Audit {
+        Audit::of(self.dir().join("logs/audit.log"))
+    }
+
+    /// Keeps data, logs and kubeconfigs when the plane ends.
+    pub fn keep_logs(&self) -> anyhow::Result<()> {
+        fs::write(self.dir().join("keep"), "").context("cannot mark the folder as kept")
+    }
+
+    /// Lets the plane live on after this process. Removing the returned folder ends it. `processes` are those
+    /// started in it that live on as well.
+    pub fn detach(mut self, processes: impl IntoIterator<Item = Process>) -> anyhow::Result<PathBuf> {
+        for process in std::mem::take(&mut self.processes).into_iter().chain(processes) {
+            process.detach()?;
+        }
+        self.keeper
+            .supervisor
+            .take()
+            .context("already detached")?
+            .detach()?;
+        Ok(self.keeper.dir.clone())
+    }
+
+    pub(crate) fn has_own_network(&self) -> bool {
+        matches!(self.network, Network::Own { .. })
+    }
+
+    /// The plane's address in its own network.
+    pub(crate) fn address(&self) -> &'static str {
+        network::ADDRESS
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.network.port()
+    }
+
+    pub(crate) fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    /// The prefix that brings a command into the plane's network.
+    pub(crate) fn enter(&self) -> Vec<OsString> {
+        let keeper = self.keeper.supervisor.as_ref().map_or(0, Supervisor::pid);
+        self.network.enter(keeper)
+    }
+
+    pub(crate) fn new_log(&self, program: &Path) -> PathBuf {
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let logs = self.dir().join("logs");
+        let mut log = logs.join(format!("{name}.log"));
+        for number in 2.. {
+            // Creating is what reserves the name among threads.
+            let created = fs::File::options().write(true).create_new(true).open(&log);
+            if !created.is_err_and(|fault| fault.kind() == std::io::ErrorKind::AlreadyExists) {
+                break;
+            }
+            log = logs.join(format!("{name}-{number}.log"));
+        }
+        log
+    }
+
+    pub(crate) fn write_kubeconfig(&self, user: &str, server: &str, token: &str) -> anyhow::Result<PathBuf> {
+        let ca = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, self.ca_pem());
+        let content = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "testbed", "cluster": {"server": server, "certificate-authority-data": ca}}],
+            "users": [{"name": user, "user": {"token": token}}],
+            "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": user}}],
+            "current-context": "testbed",
+        });
+        let host = server.rsplit(':').next().unwrap_or_default();
+        let path = self.dir().join(format!(
+            "kubeconfigs/{}-{host}.json",
+            user.replace([':', '/'], "-")
+        ));
+        // Written aside and renamed: another thread's client may be reading the same user's file.
+        let mut file = tempfile::NamedTempFile::new_in(self.dir().join("kubeconfigs"))?;
+        serde_json::to_writer_pretty(&mut file, &content)?;
+        file.persist(&path)?;
+        Ok(path)
+    }
+}
+
+/// A client with the settings of that file alone: neither `KUBECONFIG` nor the home folder is read.
+pub(crate) async fn client_of(kubeconfig: &Path) -> anyhow::Result<Client> {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    config.proxy_url = None;
+    Ok(Client::try_from(config)?)
+}
+
+static STANDING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+impl Keeper {
+    fn stand(dir: PathBuf, supervisor: Supervisor) -> Self {
+        static HOOK: Once = Once::new();
+        // Tests that share a plane never drop it while they panic, so the panic itself has to speak.
+        HOOK.call_once(|| {
+            let previous = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                previous(panic);
+                keep_standing_logs();
+            }));
+        });
+        STANDING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(dir.clone());
+        let keeper = Self {
+            dir,
+            supervisor: Some(supervisor),
+        };
+        if std::env::var_os("SEAL_TESTBED_KEEP").is_some() {
+            keep_standing_logs();
+        }
+        keeper
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        STANDING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|dir| *dir != self.dir);
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a failed test's output is where its logs are looked for"
+)]
+fn keep_standing_logs() {
+    for dir in STANDING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        if fs::write(dir.join("keep"), "").is_ok() {
+            eprintln!("logs of the control plane: {}", dir.join("logs").display());
+        }
+    }
+}
