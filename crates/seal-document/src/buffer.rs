@@ -1,0 +1,36 @@
+//! A growing text that leaves no copy of itself behind when it moves. It formats nothing.
+
+use zeroize::{Zeroize, Zeroizing};
+
+/// Text under construction. `String` would free its old memory unwiped whenever it grows.
+#[derive(Default)]
+pub(crate) struct Buffer(Zeroizing<String>);
+
+impl Buffer {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Zeroizing::new(String::with_capacity(capacity)))
+    }
+
+    pub(crate) fn push_str(&mut self, text: &str) {
+        if self.0.capacity() - self.0.len() < text.len() {
+            let capacity = (self.0.len() + text.len()).max(2 * self.0.capacity()).max(256);
+            let mut grown = Zeroizing::new(String::with_capacity(capacity));
+            grown.push_str(&self.0);
+            self.0.zeroize();
+            self.0 = grown;
+        }
+        self.0.push_str(text);
+    }
+
+    pub(crate) fn push(&mut self, character: char) {
+        self.push_str(character.encode_utf8(&mut [0; 4]));
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn finish(self) -> Zeroizing<String> {
+        self.0
+    }
+}
