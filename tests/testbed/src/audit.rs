@@ -91,7 +91,13 @@ impl Audit {
             let event: Event = serde_json::from_str(line).context("audit log")?;
             let place = *places.entry(event.audit_id.clone()).or_insert(calls.len());
             match calls.get_mut(place) {
-                Some(call) => call.code = event.response_status.and_then(|status| status.code).or(call.code),
+                // Later lines know more: the name of what was created stands in its body only.
+                Some(call) => {
+                    *call = AuditCall {
+                        code: event.code().or(call.code),
+                        ..event.into()
+                    }
+                }
                 None => calls.push(event.into()),
             }
         }
@@ -207,6 +213,7 @@ struct EventStatus {
 
 impl From<Event> for AuditCall {
     fn from(event: Event) -> Self {
+        let code = event.code();
         let object = event.object_ref.unwrap_or_default();
         Self {
             verb: event.verb,
@@ -218,7 +225,13 @@ impl From<Event> for AuditCall {
             name: object.name,
             uri: event.request_uri,
             agent: event.user_agent,
-            code: event.response_status.and_then(|status| status.code),
+            code,
         }
+    }
+}
+
+impl Event {
+    fn code(&self) -> Option<u16> {
+        self.response_status.as_ref().and_then(|status| status.code)
     }
 }

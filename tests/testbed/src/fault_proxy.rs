@@ -245,43 +245,30 @@ async fn forward(state: &State, request: Request<Body>) -> anyhow::Result<Respon
     Ok(response.body(Body::from_stream(chunks))?)
 }
 
-/// Passes that many events and a few bytes of the next one, then breaks the connection.
+/// Passes that many events and half of the next one, then breaks the connection.
 fn cut_within_event(passed: Response<Body>, events: usize) -> Response<Body> {
     let (mut parts, body) = passed.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    let chunks = body
-        .into_data_stream()
-        .scan((events, false), |(left, cut), chunk| {
-            let piece = match chunk {
-                _ if *cut => None,
-                Err(_) => None,
-                Ok(chunk) => {
-                    let end = chunk
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, byte)| **byte == b'\n')
-                        .nth(*left)
-                        .map(|(at, _)| at);
-                    let length = match end {
-                        // The last event to pass ends in this chunk or an earlier one: half of the next goes too.
-                        Some(at) => {
-                            let begin = chunk[..at]
-                                .iter()
-                                .rposition(|byte| *byte == b'\n')
-                                .map_or(0, |newline| newline + 1);
-                            *cut = true;
-                            begin + (at - begin) / 2
-                        }
-                        None => {
-                            *left -= chunk.iter().filter(|byte| **byte == b'\n').count();
-                            chunk.len()
-                        }
-                    };
-                    Some(chunk.slice(..length))
-                }
-            };
-            futures::future::ready(piece)
-        });
+    let chunks = stream::unfold(Some((body.into_data_stream(), events)), |state| async {
+        let (mut chunks, left) = state?;
+        let chunk = chunks.next().await?.ok()?;
+        let newlines = chunk
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n')
+            .map(|(at, _)| at);
+        let mut ends = newlines.skip(left);
+        let Some(end) = ends.next() else {
+            let passed = chunk.iter().filter(|byte| **byte == b'\n').count();
+            return Some((chunk, Some((chunks, left - passed))));
+        };
+        // This chunk ends the event that must not arrive; nothing further is waited for.
+        let begin = chunk[..end]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |newline| newline + 1);
+        Some((chunk.slice(..begin + (end - begin) / 2), None))
+    });
     let mut response = cut_off(chunks);
     *response.status_mut() = parts.status;
     *response.headers_mut() = parts.headers;
