@@ -12,7 +12,7 @@ use crate::{
     build::{self, Workshop},
     digest::{self, Stamp},
     error::PeerError,
-    table::{Group, Peer, Source},
+    table::{Group, Peer, Source, estimate},
 };
 
 /// The cache of built peers.
@@ -216,7 +216,7 @@ impl Slot {
         tell(&format!(
             "{}: {}, once",
             self.peer.title(' '),
-            estimate(self.peer)
+            estimate(self.peer.estimate)
         ));
         let workshop = Workshop {
             result: &result,
@@ -284,13 +284,6 @@ fn on_path(peer: &'static Peer) -> Result<Option<PathBuf>, PeerError> {
         .map(|folder| folder.join(peer.name))
         .find(|path| path.is_file());
     found.map(Some).ok_or(PeerError::Missing { peer })
-}
-
-fn estimate(peer: &Peer) -> String {
-    match peer.estimate.as_secs() {
-        seconds @ 0..90 => format!("about {seconds} seconds on two cores"),
-        seconds => format!("about {} minutes on two cores", seconds.div_ceil(60)),
-    }
 }
 
 fn remove_folder(folder: &Path) -> Result<(), PeerError> {

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 pub use cache::{Cache, State};
 pub use error::PeerError;
 pub use prerequisite::Prerequisite;
-pub use table::{Group, PEERS, Peer, Proof, Source, find};
+pub use table::{Group, PEERS, Peer, Proof, Source, estimate, find};
 
 /// The verified path of the peer called `name`, from the cache that the environment names.
 ///

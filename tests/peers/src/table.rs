@@ -122,6 +122,15 @@ pub fn find(name: &str) -> Option<&'static Peer> {
     PEERS.iter().find(|peer| peer.name == name)
 }
 
+/// How long a build takes, in the words that people are told beforehand.
+#[must_use]
+pub fn estimate(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..90 => format!("about {seconds} seconds on two cores"),
+        seconds => format!("about {} minutes on two cores", seconds.div_ceil(60)),
+    }
+}
+
 // An API server that is not told its version calls itself v0.0.0, and clients believe it.
 const KUBERNETES: &[(&str, &str)] = &[
     ("k8s.io/component-base/version.gitVersion", "v{version}"),
