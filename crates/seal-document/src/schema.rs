@@ -281,19 +281,14 @@ fn refuse_duplicates(entries: &[Entry]) -> Result<(), Fault> {
     twice.map_or(Ok(()), |position| Err(Fault(position, ValueFault::DuplicateKey)))
 }
 
-/// `!` alone says "by the text", in quotes too (go-yaml's parser drops it).
-fn plain(tag: Option<&str>, style: ScalarStyle) -> bool {
-    tag == Some("!") || tag.is_none() && style == ScalarStyle::Plain
-}
-
 fn is_merge(key: &Node<'_>) -> bool {
     matches!(&key.kind, NodeKind::Scalar { text, style } if &**text == "<<"
-        && (plain(key.tag(), *style) || key.tag() == Some("tag:yaml.org,2002:merge")))
+        && (key.tag().is_none() && *style == ScalarStyle::Plain || key.tag() == Some("tag:yaml.org,2002:merge")))
 }
 
 fn scalar(node: &Node<'_>, text: &str, style: ScalarStyle) -> Result<Value, Fault> {
     let resolved = match node.tag() {
-        tag if plain(tag, style) => resolve::untagged(text),
+        None if style == ScalarStyle::Plain => resolve::untagged(text),
         None => Resolved::String,
         Some("tag:yaml.org,2002:binary") => {
             let bytes = decode_base64(text).ok_or(Fault(node.position, ValueFault::InvalidBinary))?;
