@@ -4,9 +4,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::builtins::BUILTINS;
 use crate::environment::{Env, Random, TimeZones};
 use crate::limits::{Limit, Limits};
-use crate::value::{Buffer, List, Map, Text, Value};
+use crate::node::Form;
+use crate::value::{Buffer, Element, List, Map, Text, Value};
 
 /// A function that templates can call. Tables of these are `static` and sorted by name.
 pub struct Function {
@@ -271,5 +273,60 @@ impl Functions {
         );
         self.tables.push(table);
         self
+    }
+
+    /// The function of that name, and whether the language itself has a hand in calling it.
+    pub(crate) fn find(&self, name: &str) -> Option<(&'static Function, Form)> {
+        let within = |table: &'static [Function]| {
+            let index = table.binary_search_by(|function| function.name.cmp(name)).ok()?;
+            table.get(index)
+        };
+        if let Some(function) = self.tables.iter().rev().find_map(|table| within(table)) {
+            return Some((function, Form::Ordinary));
+        }
+        let function = within(BUILTINS)?;
+        let form = match name {
+            "and" => Form::And,
+            "or" => Form::Or,
+            "call" => Form::Call,
+            _ => Form::Ordinary,
+        };
+        Some((function, form))
+    }
+}
+
+impl Type {
+    /// Go's name of the type.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Type::Any => "interface {}",
+            Type::Reflected => "reflect.Value",
+            Type::Bool => "bool",
+            Type::Int => "int",
+            Type::Int64 => "int64",
+            Type::Float => "float64",
+            Type::Text => "string",
+            Type::Texts => "[]string",
+            Type::List => "[]interface {}",
+            Type::Map => "map[string]interface {}",
+            Type::Object(name) => name,
+        }
+    }
+
+    /// What a nil becomes when it is passed as this type, if it has a nil.
+    pub(crate) fn nil(self) -> Option<Value> {
+        match self {
+            Type::Any | Type::Reflected => Some(Value::Nil),
+            Type::Texts => Some(List::nil(Element::Text).into()),
+            Type::List => Some(List::nil(Element::Any).into()),
+            Type::Map => Some(Map::new([]).into()),
+            Type::Object(name) if name.starts_with('*') => Some(Value::Nil),
+            _ => None,
+        }
+    }
+
+    /// Whether a value that is not nil may be passed as this type.
+    pub(crate) fn takes(self, value: &Value) -> bool {
+        matches!(self, Type::Any | Type::Reflected) || value.type_name() == self.name()
     }
 }

@@ -157,6 +157,17 @@ impl Value {
         }
     }
 
+    /// What a function that reads all of it costs.
+    pub(crate) fn reading_cost(&self) -> u64 {
+        let units = match self {
+            Value::Text(text) | Value::Bytes(text) => text.len() / 64,
+            Value::List(list) => list.len() / 16,
+            Value::Map(map) => map.len() / 16,
+            _ => 0,
+        };
+        units as u64
+    }
+
     /// How many bytes, elements or entries it holds itself, which is what limits count.
     pub(crate) fn weight(&self) -> usize {
         match self {

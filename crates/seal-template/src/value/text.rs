@@ -155,6 +155,11 @@ impl Buffer {
         self.bytes.into()
     }
 
+    /// An empty buffer with the same ceiling, for a part that is measured before it is appended.
+    pub(crate) fn sibling(&self) -> Buffer {
+        Buffer::new(self.ceiling, self.limit)
+    }
+
     fn reserve(&mut self, more: usize) -> Result<(), CallFault> {
         let needed = self.bytes.len().saturating_add(more);
         if needed > self.ceiling {

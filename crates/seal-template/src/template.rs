@@ -1,0 +1,69 @@
+//! A parsed template and its two doors: `parse` and `render`. Parsed once, it may be rendered by many
+//! threads at the same time.
+
+use zeroize::Zeroizing;
+
+use crate::environment::Env;
+use crate::exec;
+use crate::fault::{Fault, ParseFault};
+use crate::function::Functions;
+use crate::limits::Limits;
+use crate::parser::{self, Definitions};
+use crate::value::Value;
+
+/// A Go text/template.
+pub struct Template {
+    pub(crate) name: String,
+    pub(crate) source: String,
+    pub(crate) definitions: Definitions,
+    pub(crate) missing_keys: MissingKeys,
+}
+
+/// What a map yields for a key that it lacks (Go's option `missingkey`).
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingKeys {
+    /// Nothing, which prints as `<no value>`.
+    #[default]
+    NoValue,
+    /// A fault.
+    Fault,
+}
+
+impl Template {
+    /// Parses `source`; `name` is what faults call it.
+    ///
+    /// # Errors
+    /// When the source is malformed or calls an unknown function, in Go's words.
+    pub fn parse(name: &str, source: &str, functions: &Functions) -> Result<Self, ParseFault> {
+        let definitions = parser::parse(name, source, functions)?;
+        let missing_keys = MissingKeys::default();
+        Ok(Template {
+            name: name.to_owned(),
+            source: source.to_owned(),
+            definitions,
+            missing_keys,
+        })
+    }
+
+    /// The same template with another way to treat missing keys.
+    #[must_use]
+    pub fn with_missing_keys(self, missing_keys: MissingKeys) -> Self {
+        Template { missing_keys, ..self }
+    }
+
+    /// Renders the template.
+    ///
+    /// # Guarantees
+    /// Ends within `limits`, never panics, and its fault holds nothing of `dot`.
+    ///
+    /// # Errors
+    /// When evaluation fails or a limit is reached; there is no partial output.
+    pub fn render(
+        &self,
+        dot: &Value,
+        env: &mut Env<'_>,
+        limits: &Limits,
+    ) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        exec::render(self, dot, env, limits)
+    }
+}
