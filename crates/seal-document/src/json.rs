@@ -57,6 +57,7 @@ impl<'t> Iterator for Documents<'t> {
                     format: Format::Json,
                     span: start..self.at,
                     root,
+                    has_anchors: false,
                     aliased_nodes: 0,
                 };
                 self.index += 1;

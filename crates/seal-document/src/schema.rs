@@ -84,11 +84,19 @@ pub(crate) fn value(
     duplicates: DuplicateKeys,
 ) -> Result<Value, ValueError> {
     let Schema::Kubernetes = schema;
-    let Some(root) = document.root() else {
-        return Ok(Value::Null);
-    };
+    document
+        .root()
+        .map_or(Ok(Value::Null), |root| node_value(document, root, duplicates))
+}
+
+/// What one node of a document means.
+pub(crate) fn node_value(
+    document: &Document<'_>,
+    node: &Node<'_>,
+    duplicates: DuplicateKeys,
+) -> Result<Value, ValueError> {
     let mut anchors = HashMap::new();
-    if document.format == Format::Yaml {
+    if let Some(root) = document.root().filter(|_| document.has_anchors) {
         collect_anchors(root, &mut anchors);
     }
     let mut reader = Reader {
@@ -100,11 +108,30 @@ pub(crate) fn value(
         limit: document.aliased_nodes,
         depth: 0,
     };
-    reader.value(root).map_err(|Fault(position, fault)| ValueError {
+    reader.value(node).map_err(|Fault(position, fault)| ValueError {
         document: document.index,
         position,
         fault,
     })
+}
+
+/// Whether a scalar says nothing.
+pub(crate) fn is_null(node: &Node<'_>, json: bool) -> bool {
+    matches!(&node.kind, NodeKind::Scalar { text, style: ScalarStyle::Plain }
+        if node.tag.is_none() && if json { &**text == "null" } else { resolve::untagged(text) == Resolved::Null })
+}
+
+/// The key that a node means, if it is a scalar that can be one.
+pub(crate) fn key_name(node: &Node<'_>, json: bool) -> Option<String> {
+    let NodeKind::Scalar { text, style } = &node.kind else {
+        return None;
+    };
+    let value = if json {
+        json_scalar(node, text, *style)
+    } else {
+        scalar(node, text, *style)
+    };
+    value.ok().and_then(key_text)
 }
 
 fn collect_anchors<'d, 't>(node: &'d Node<'t>, anchors: &mut HashMap<usize, &'d Node<'t>>) {
@@ -248,22 +275,27 @@ impl<'d, 't> Reader<'d, 't> {
     }
 
     fn key(&mut self, node: &'d Node<'t>) -> Result<Zeroizing<String>, Fault> {
-        let key = match self.value(node)? {
-            Value::String(key) => return Ok(key),
-            Value::Bool(truth) => truth.to_string(),
-            Value::Integer(number) => number.to_string(),
-            Value::Float(number) if number.is_nan() => ".nan".to_owned(),
-            Value::Float(number) => match number::format_short(number).as_str() {
-                "+Inf" => ".inf".to_owned(),
-                "-Inf" => "-.inf".to_owned(),
-                key => key.to_owned(),
-            },
-            Value::Null | Value::Unsigned(_) | Value::Sequence(_) | Value::Mapping(_) => {
-                return Err(Fault(node.position, ValueFault::UnsupportedKey));
-            }
-        };
-        Ok(Zeroizing::new(key))
+        let key = self.value(node)?;
+        key_text(key)
+            .map(Zeroizing::new)
+            .ok_or(Fault(node.position, ValueFault::UnsupportedKey))
     }
+}
+
+/// The string that `sigs.k8s.io/yaml` makes of a key.
+fn key_text(key: Value) -> Option<String> {
+    Some(match key {
+        Value::String(mut key) => std::mem::take(&mut *key),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) if number.is_nan() => ".nan".to_owned(),
+        Value::Float(number) => match number::format_short(number).as_str() {
+            "+Inf" => ".inf".to_owned(),
+            "-Inf" => "-.inf".to_owned(),
+            key => key.to_owned(),
+        },
+        Value::Null | Value::Unsigned(_) | Value::Sequence(_) | Value::Mapping(_) => return None,
+    })
 }
 
 /// Keys that only a merge repeats are what merges are for.

@@ -47,6 +47,7 @@ pub struct Document<'t> {
     pub(crate) format: Format,
     pub(crate) span: Span,
     pub(crate) root: Option<Node<'t>>,
+    pub(crate) has_anchors: bool,
     pub(crate) aliased_nodes: usize,
 }
 
@@ -145,12 +146,13 @@ impl<'t> Iterator for Documents<'t> {
             Reader::Yaml(pieces) => {
                 let (index, piece) = pieces.next()?;
                 let root = yaml::parse(self.text, index, &piece, &self.limits);
-                Some(root.map(|root| Document {
+                Some(root.map(|(root, has_anchors)| Document {
                     text: self.text,
                     index,
                     format: Format::Yaml,
                     span: piece.span,
                     root,
+                    has_anchors,
                     aliased_nodes: self.limits.aliased_nodes,
                 }))
             }

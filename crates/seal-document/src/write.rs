@@ -7,6 +7,7 @@ mod yaml;
 pub use json::{JsonStyle, to_json};
 pub use yaml::to_yaml;
 
+pub(crate) use json::{FlowWriter, quote as quote_json};
 pub(crate) use yaml::{Emitter, Layout};
 
 /// In which order the entries of a mapping are written.

@@ -11,13 +11,13 @@ use crate::node::{CollectionStyle, Node, NodeKind, ScalarStyle, Text};
 use crate::split::Piece;
 use crate::text::{Position, Span};
 
-/// The root of the document in `piece`, or nothing where it is empty.
+/// The root of the document in `piece`, or nothing where it is empty; and whether there are anchors.
 pub(crate) fn parse<'t>(
     text: &'t str,
     index: usize,
     piece: &Piece,
     limits: &Limits,
-) -> Result<Option<Node<'t>>, ParseError> {
+) -> Result<(Option<Node<'t>>, bool), ParseError> {
     let mut builder = Builder {
         source: &text[piece.span.clone()],
         offset: piece.span.start,
@@ -28,9 +28,13 @@ pub(crate) fn parse<'t>(
         cursor: 0,
         open: Vec::new(),
         root: None,
+        has_anchors: false,
     };
     builder.run()?;
-    Ok(builder.root.filter(|root| !root.is_omitted()))
+    Ok((
+        builder.root.filter(|root| !root.is_omitted()),
+        builder.has_anchors,
+    ))
 }
 
 struct Builder<'t, 'l> {
@@ -44,6 +48,7 @@ struct Builder<'t, 'l> {
     cursor: usize,
     open: Vec<Open<'t>>,
     root: Option<Node<'t>>,
+    has_anchors: bool,
 }
 
 /// A collection whose end has not come yet.
@@ -141,9 +146,9 @@ impl<'t> Builder<'t, '_> {
                 let keeps = self.source[header.clone()].contains('+');
                 let body = &self.source[header.end..end];
                 let body = if keeps {
-                    body
+                    without_break(body)
                 } else {
-                    body.trim_end_matches(['\n', '\r', ' ', '\t'])
+                    without_blank_lines(body)
                 };
                 place.range = header.start..header.end + body.len();
             }
@@ -229,6 +234,7 @@ impl<'t> Builder<'t, '_> {
                 },
             ));
         }
+        self.has_anchors |= anchor != 0;
         let span = place.range.start + self.offset..place.range.end + self.offset;
         let tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()).into_boxed_str());
         Ok(Node {
@@ -318,6 +324,20 @@ fn block_header(source: &str, from: usize) -> Span {
         }
     }
     bytes.len()..bytes.len()
+}
+
+/// The text but for its last line break.
+fn without_break(text: &str) -> &str {
+    text.strip_suffix("\r\n")
+        .or(text.strip_suffix(['\n', '\r']))
+        .unwrap_or(text)
+}
+
+/// The text up to the end of its last line that is not blank.
+fn without_blank_lines(text: &str) -> &str {
+    let content = text.trim_end_matches(['\n', '\r', ' ', '\t']).len();
+    let rest = text[content..].find(['\n', '\r']);
+    &text[..rest.map_or(text.len(), |rest| content + rest)]
 }
 
 fn line_breaks(text: &str) -> usize {

@@ -1,4 +1,5 @@
-//! JSON as Go's `encoding/json` writes it. Numbers that JSON does not know are refused.
+//! JSON as Go's `encoding/json` writes it, and YAML's bracketed collections, which are the same but
+//! for quotes and commas. Numbers that JSON does not know are refused.
 
 use std::fmt::Write;
 
@@ -39,34 +40,29 @@ impl JsonStyle {
 /// # Errors
 /// Where the value holds a number that is infinite or none.
 pub fn to_json(value: &Value, style: JsonStyle) -> Result<Zeroizing<String>, WriteError> {
-    let mut writer = Writer {
-        out: Buffer::default(),
-        style,
-        margin: 0,
-        level: 0,
+    let unit = " ".repeat(style.indent);
+    let writer = FlowWriter {
+        unit: (style.indent > 0).then_some(&unit),
+        margin: "",
+        comma: ",",
+        colon: if style.indent > 0 { ": " } else { ":" },
+        line_break: "\n",
+        quote: if style.escape_html { quote_html } else { quote },
+        order: style.order,
     };
-    writer.value(value)?;
-    Ok(writer.out.finish())
-}
-
-/// A value as JSON for a place inside a text: `margin` spaces before each line but the first.
-pub(crate) fn to_json_at(
-    value: &Value,
-    style: JsonStyle,
-    margin: usize,
-) -> Result<Zeroizing<String>, WriteError> {
-    let mut writer = Writer {
-        out: Buffer::default(),
-        style,
-        margin,
-        level: 0,
-    };
-    writer.value(value)?;
-    Ok(writer.out.finish())
+    writer.write(value)
 }
 
 /// A string as JSON, with its quotes.
-pub(crate) fn quote(out: &mut Buffer, text: &str, escape_html: bool) {
+pub(crate) fn quote(out: &mut Buffer, text: &str) {
+    escape(out, text, false);
+}
+
+fn quote_html(out: &mut Buffer, text: &str) {
+    escape(out, text, true);
+}
+
+fn escape(out: &mut Buffer, text: &str, html: bool) {
     out.push('"');
     let mut done = 0;
     for (at, character) in text.char_indices() {
@@ -78,7 +74,7 @@ pub(crate) fn quote(out: &mut Buffer, text: &str, escape_html: bool) {
             '\n' => "\\n",
             '\r' => "\\r",
             '\t' => "\\t",
-            '<' | '>' | '&' if escape_html => "",
+            '<' | '>' | '&' if html => "",
             '\u{2028}' | '\u{2029}' | '\0'..='\u{1F}' => "",
             _ => continue,
         };
@@ -95,74 +91,76 @@ pub(crate) fn quote(out: &mut Buffer, text: &str, escape_html: bool) {
     out.push('"');
 }
 
-struct Writer {
-    out: Buffer,
-    style: JsonStyle,
-    margin: usize,
-    level: usize,
+/// Writes values in brackets.
+pub(crate) struct FlowWriter<'s> {
+    /// White space per level; without one everything stands on one line.
+    pub(crate) unit: Option<&'s str>,
+    /// White space before each line but the first.
+    pub(crate) margin: &'s str,
+    pub(crate) comma: &'s str,
+    pub(crate) colon: &'s str,
+    pub(crate) line_break: &'s str,
+    pub(crate) quote: fn(&mut Buffer, &str),
+    pub(crate) order: KeyOrder,
 }
 
-impl Writer {
-    fn value(&mut self, value: &Value) -> Result<(), WriteError> {
+impl FlowWriter<'_> {
+    pub(crate) fn write(&self, value: &Value) -> Result<Zeroizing<String>, WriteError> {
+        let mut out = Buffer::default();
+        self.value(&mut out, value, 1)?;
+        Ok(out.finish())
+    }
+
+    fn value(&self, out: &mut Buffer, value: &Value, level: usize) -> Result<(), WriteError> {
         match value {
-            Value::Null => self.out.push_str("null"),
-            Value::Bool(truth) => self.out.push_str(if *truth { "true" } else { "false" }),
-            Value::Integer(number) => self.out.push_str(&number.to_string()),
-            Value::Unsigned(number) => self.out.push_str(&number.to_string()),
+            Value::Null => out.push_str("null"),
+            Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+            Value::Integer(number) => out.push_str(&number.to_string()),
+            Value::Unsigned(number) => out.push_str(&number.to_string()),
             Value::Float(number) if !number.is_finite() => return Err(WriteError),
-            Value::Float(number) => self.out.push_str(&number::format_json(*number)),
-            Value::String(text) => quote(&mut self.out, text, self.style.escape_html),
-            Value::Sequence(items) if items.is_empty() => self.out.push_str("[]"),
+            Value::Float(number) => out.push_str(&number::format_json(*number)),
+            Value::String(text) => (self.quote)(out, text),
+            Value::Sequence(items) if items.is_empty() => out.push_str("[]"),
+            Value::Mapping(mapping) if mapping.is_empty() => out.push_str("{}"),
             Value::Sequence(items) => {
-                self.open("[");
+                out.push('[');
                 for (index, item) in items.iter().enumerate() {
-                    self.item(index);
-                    self.value(item)?;
+                    self.separate(out, index, level);
+                    self.value(out, item, level + 1)?;
                 }
-                self.close("]");
+                self.line(out, level - 1);
+                out.push(']');
             }
-            Value::Mapping(mapping) if mapping.is_empty() => self.out.push_str("{}"),
             Value::Mapping(mapping) => {
-                self.open("{");
-                for (index, (key, value)) in order::entries(mapping, self.style.order, order::by_bytes)
+                out.push('{');
+                for (index, (key, value)) in order::entries(mapping, self.order, order::by_bytes)
                     .iter()
                     .enumerate()
                 {
-                    self.item(index);
-                    quote(&mut self.out, key, self.style.escape_html);
-                    self.out.push_str(if self.style.indent > 0 { ": " } else { ":" });
-                    self.value(value)?;
+                    self.separate(out, index, level);
+                    (self.quote)(out, key);
+                    out.push_str(self.colon);
+                    self.value(out, value, level + 1)?;
                 }
-                self.close("}");
+                self.line(out, level - 1);
+                out.push('}');
             }
         }
         Ok(())
     }
 
-    fn open(&mut self, bracket: &str) {
-        self.out.push_str(bracket);
-        self.level += 1;
-    }
-
-    fn item(&mut self, index: usize) {
+    fn separate(&self, out: &mut Buffer, index: usize, level: usize) {
         if index > 0 {
-            self.out.push(',');
+            out.push_str(if self.unit.is_some() { "," } else { self.comma });
         }
-        self.line();
+        self.line(out, level);
     }
 
-    fn close(&mut self, bracket: &str) {
-        self.level -= 1;
-        self.line();
-        self.out.push_str(bracket);
-    }
-
-    fn line(&mut self) {
-        if self.style.indent > 0 {
-            self.out.push('\n');
-            for _ in 0..self.margin + self.level * self.style.indent {
-                self.out.push(' ');
-            }
+    fn line(&self, out: &mut Buffer, level: usize) {
+        if let Some(unit) = self.unit {
+            out.push_str(self.line_break);
+            out.push_str(self.margin);
+            (0..level).for_each(|_| out.push_str(unit));
         }
     }
 }

@@ -4,6 +4,7 @@
 use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
+use crate::node::ScalarStyle;
 use crate::number;
 use crate::resolve::{self, Resolved};
 use crate::value::{Mapping, Value};
@@ -82,22 +83,47 @@ impl Emitter {
         Ok(self.out.finish())
     }
 
-    /// A scalar for a place in a block collection that is indented by `indent`, the last line
-    /// without line break.
-    pub(crate) fn scalar_at(mut self, indent: usize, value: &Value) -> Result<Zeroizing<String>, WriteError> {
-        self.indent = Some(indent);
-        self.indention = false;
-        self.node(value, Context::Entry)?;
+    /// A scalar for a place in a block collection that is indented by `indent`, in the quotes of
+    /// `style` where the text allows. A literal ends with its line break.
+    pub(crate) fn scalar_at(
+        mut self,
+        indent: Option<usize>,
+        value: &Value,
+        style: ScalarStyle,
+    ) -> Result<Zeroizing<String>, WriteError> {
+        self.indent = indent;
+        match (style, value) {
+            (ScalarStyle::DoubleQuoted, Value::String(text)) => self.double_quoted(text, false),
+            (ScalarStyle::SingleQuoted, Value::String(text))
+                if !text.contains('\n') && Analysis::of(text).single_quoted =>
+            {
+                self.single_quoted(text, false);
+            }
+            _ => self.node(value, Context::Entry)?,
+        }
         Ok(self.out.finish())
+    }
+
+    /// A text in double quotes on one line.
+    pub(crate) fn quote(out: &mut Buffer, text: &str) {
+        let layout = Layout {
+            step: 2,
+            width: usize::MAX,
+            line_break: "\n",
+            order: KeyOrder::Kept,
+        };
+        let mut emitter = Self::new(layout);
+        emitter.double_quoted(text, false);
+        out.push_str(emitter.out.as_str());
     }
 
     fn node(&mut self, value: &Value, context: Context) -> Result<(), WriteError> {
         match value {
-            Value::Null => self.plain("null", context),
-            Value::Bool(truth) => self.plain(if *truth { "true" } else { "false" }, context),
-            Value::Integer(number) => self.plain(&number.to_string(), context),
-            Value::Unsigned(number) => self.plain(&number.to_string(), context),
-            Value::Float(number) => self.plain(&float(*number)?, context),
+            Value::Null => self.word("null"),
+            Value::Bool(truth) => self.word(if *truth { "true" } else { "false" }),
+            Value::Integer(number) => self.word(&number.to_string()),
+            Value::Unsigned(number) => self.word(&number.to_string()),
+            Value::Float(number) => self.word(&float(*number)?),
             Value::String(text) => self.string(text, context),
             Value::Sequence(items) if items.is_empty() => self.empty("[", "]"),
             Value::Mapping(mapping) if mapping.is_empty() => self.empty("{", "}"),
@@ -159,15 +185,13 @@ impl Emitter {
         } else if analysis.plain {
             self.folded(text, !key);
         } else {
-            self.indicator("'", true, false, false);
             self.single_quoted(text, !key);
-            self.indicator("'", false, false, false);
         }
         self.indent = outer;
     }
 
     /// A word that needs no quotes and no folding.
-    fn plain(&mut self, text: &str, _: Context) {
+    fn word(&mut self, text: &str) {
         self.folded(text, false);
     }
 
@@ -192,6 +216,7 @@ impl Emitter {
     }
 
     fn single_quoted(&mut self, text: &str, fold: bool) {
+        self.indicator("'", true, false, false);
         let mut spaces = false;
         let mut characters = text.char_indices().peekable();
         while let Some((at, character)) = characters.next() {
@@ -211,6 +236,7 @@ impl Emitter {
             }
             spaces = space;
         }
+        self.indicator("'", false, false, false);
     }
 
     fn double_quoted(&mut self, text: &str, fold: bool) {
