@@ -52,19 +52,15 @@ impl Canary {
     /// Every sighting in those bytes. The unique middle is what is looked for, so cut-off copies count, and
     /// base64 counts at any of its three alignments.
     pub fn find_in(&self, haystack: &[u8]) -> Vec<Sighting> {
-        let mut sightings: Vec<Sighting> = Vec::new();
-        for (form, needle) in self.forms() {
-            let places = haystack
-                .windows(needle.len())
-                .enumerate()
-                .filter(|(_, window)| *window == needle.as_slice());
-            sightings.extend(places.map(|(offset, _)| Sighting {
+        let sightings = self.forms().into_iter().flat_map(|(form, needle)| {
+            let places: Vec<usize> = memchr::memmem::find_iter(haystack, &needle).collect();
+            places.into_iter().map(move |offset| Sighting {
                 form,
                 path: None,
                 offset,
-            }));
-        }
-        sightings
+            })
+        });
+        sightings.collect()
     }
 
     /// Every sighting in a file, or in all files below a folder.

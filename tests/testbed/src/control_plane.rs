@@ -132,13 +132,17 @@ impl ControlPlane {
         matches!(self.network, Network::Own { .. })
     }
 
-    /// The plane's address in its own network.
-    pub(crate) fn address(&self) -> &'static str {
-        network::ADDRESS
+    /// Host and port that a pod would be told.
+    pub(crate) fn in_cluster_address(&self) -> (String, String) {
+        (
+            self.network.addresses().1.to_owned(),
+            self.network.port().to_string(),
+        )
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.network.port()
+    /// The prefix that gives a command, once in the plane's network, mounts of its own.
+    pub(crate) fn own_mounts(&self) -> Vec<OsString> {
+        self.network.own_mounts()
     }
 
     pub(crate) fn certificates(&self) -> &Certificates {

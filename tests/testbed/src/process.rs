@@ -23,7 +23,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{ControlPlane, wait_for};
 
 const START_DEADLINE: Duration = Duration::from_secs(20);
-pub(crate) const SUPERVISOR: &str = env!("SEAL_TESTBED_SUPERVISOR");
+const SUPERVISOR: &str = env!("SEAL_TESTBED_SUPERVISOR");
 
 /// A program running beside a control plane, in its network. Dropping it kills it and its descendants.
 pub struct Process {
@@ -44,6 +44,44 @@ impl Process {
         let command = [binary.as_os_str().to_owned()].into_iter();
         let command = command.chain(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         Self::start(plane.new_log(binary), plane.enter(), command, environment)
+    }
+
+    /// Like [`Process::start_in`], in the clothes of a pod: in-cluster configuration for that service account
+    /// (variables, and the credentials' folder in a mount namespace of its own), and nothing else to go by.
+    pub async fn start_as_pod<'a>(
+        plane: &ControlPlane,
+        (namespace, account): (&str, &str),
+        binary: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        environment: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> anyhow::Result<Self> {
+        let token = plane.service_account(namespace, account).await?;
+        let log = plane.new_log(binary);
+        let credentials = log.with_extension("credentials");
+        std::fs::create_dir(&credentials)?;
+        for (file, content) in [
+            ("token", token.as_str()),
+            ("ca.crt", plane.ca_pem()),
+            ("namespace", namespace),
+        ] {
+            std::fs::write(credentials.join(file), content)?;
+        }
+        let mut command = plane.own_mounts();
+        command.extend([
+            SUPERVISOR.into(),
+            "pod".into(),
+            credentials.into(),
+            "--".into(),
+            binary.into(),
+        ]);
+        command.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        let (host, port) = plane.in_cluster_address();
+        let variables = [
+            ("KUBERNETES_SERVICE_HOST", host),
+            ("KUBERNETES_SERVICE_PORT", port),
+        ];
+        let environment = variables.into_iter().chain(environment);
+        Self::start(log, plane.enter(), command.into_iter(), environment)
     }
 
     /// The process id, for `/proc` and signals of the caller's own.
@@ -75,9 +113,17 @@ impl Process {
         wait_for(&what, deadline, async || self.supervisor.exit_code()).await
     }
 
-    /// Stops it where it stands (SIGSTOP), as a node that stalls does.
-    pub fn pause(&mut self) -> anyhow::Result<()> {
-        self.signal(Signal::STOP)
+    /// Stops it where it stands (SIGSTOP), as a node that stalls does, and returns when it stands.
+    pub async fn pause(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)?;
+        let stat = format!("/proc/{}/stat", self.pid());
+        wait_for("the process to stand", START_DEADLINE, async || {
+            let stat = std::fs::read_to_string(&stat)?;
+            // The state follows the program's name, which is in parentheses and may hold anything.
+            let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+            Ok((state == Some('T')).then_some(()))
+        })
+        .await
     }
 
     /// Lets it go on after [`Process::pause`].

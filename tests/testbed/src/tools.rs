@@ -1,40 +1,28 @@
-//! Where the real programs are: `KUBEBUILDER_ASSETS`, then the cache that `cargo xtask tools` fills. It never
-//! builds or downloads one.
+//! The real programs that tests run, each verified once in a process: hashing a hundred megabytes for every
+//! plane would cost more than starting it. Which they are and how they are built is `seal-peers`' business.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{
+    collections::HashMap,
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 
-/// The newest cached version of a tool, such as `kubeseal` or `kube-apiserver`.
-pub fn newest_tool(name: &str) -> anyhow::Result<PathBuf> {
-    if let Some(assets) = env::var_os("KUBEBUILDER_ASSETS") {
-        let program = PathBuf::from(assets).join(name);
-        if program.is_file() {
-            return Ok(program);
-        }
+static VERIFIED: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+
+/// The pinned program of that name, such as `kubeseal` or `kube-apiserver`.
+pub fn tool(name: &str) -> anyhow::Result<PathBuf> {
+    let mut verified = VERIFIED.lock().unwrap_or_else(PoisonError::into_inner);
+    let verified = verified.get_or_insert_default();
+    if let Some(path) = verified.get(name) {
+        return Ok(path.clone());
     }
-    let home = env::var_os("HOME").context("HOME is not set, so there is no cache of tools")?;
-    let cache = PathBuf::from(home).join(".cache/seal/tools");
-    let mut found: Vec<(Vec<u64>, PathBuf)> = fs::read_dir(&cache)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let folder = entry.file_name().into_string().ok()?;
-            let version = folder.strip_prefix(name)?.strip_prefix('-')?;
-            let numbers = version
-                .split('.')
-                .map(|part| part.parse().ok())
-                .collect::<Option<_>>()?;
-            let program = entry.path().join(name);
-            program.is_file().then_some((numbers, program))
-        })
-        .collect();
-    found.sort();
-    match found.pop() {
-        Some((_, program)) => Ok(program),
-        None => bail!("{name} is not in {}: run `cargo xtask tools`", cache.display()),
-    }
+    let path = seal_peers::path(name)?;
+    verified.insert(name.to_owned(), path.clone());
+    Ok(path)
 }
 
 /// The CRD that upstream's chart carries, from the module that its programs were built of.
@@ -52,6 +40,12 @@ pub fn sealed_secrets_crd() -> anyhow::Result<String> {
         .current_dir(&module)
         .output()
         .context("go")?;
+    let complaint = String::from_utf8_lossy(&listed.stderr);
+    ensure!(
+        listed.status.success(),
+        "go does not find upstream's module: {}",
+        complaint.trim_end()
+    );
     let dir = PathBuf::from(String::from_utf8(listed.stdout)?.trim());
     let crd = dir.join("helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml");
     fs::read_to_string(&crd).with_context(|| crd.display().to_string())

@@ -2,8 +2,6 @@
 //! It installs no CRD; which one stands there is the test's choice.
 
 use std::{
-    ffi::OsString,
-    fs,
     ops::{Deref, DerefMut},
     time::Duration,
 };
@@ -11,7 +9,7 @@ use std::{
 use anyhow::{Context, ensure};
 use serde_json::json;
 
-use crate::{ADMIN, ControlPlane, Process, newest_tool, process::SUPERVISOR, wait_for};
+use crate::{ADMIN, ControlPlane, Process, tool, wait_for};
 
 const NAME: &str = "sealed-secrets-controller";
 const PORT: u16 = 8080;
@@ -31,8 +29,7 @@ impl UpstreamController {
             plane.has_own_network(),
             "upstream's controller needs ControlPlaneBuilder::own_network"
         );
-        let program = newest_tool(NAME)?;
-        let token = plane.service_account(namespace, NAME).await?;
+        let program = tool(NAME)?;
         let binding = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
@@ -42,27 +39,8 @@ impl UpstreamController {
         });
         plane.apply(&binding.to_string()).await?;
         plane.expose(namespace, NAME, PORT).await?;
-        let log = plane.new_log(&program);
-        let credentials = plane.dir().join(format!("kubeconfigs/{namespace}-{NAME}"));
-        fs::create_dir_all(&credentials)?;
-        for (file, content) in [
-            ("token", token.as_str()),
-            ("ca.crt", plane.ca_pem()),
-            ("namespace", namespace),
-        ] {
-            fs::write(credentials.join(file), content)?;
-        }
-        let mut command: Vec<OsString> = ["unshare", "--mount", SUPERVISOR, "pod"]
-            .map(OsString::from)
-            .into();
-        command.extend([credentials.into(), OsString::from("--"), program.into()]);
-        command.extend(flags.iter().map(OsString::from));
-        let (host, port) = (plane.address().to_owned(), plane.port().to_string());
-        let environment = [
-            ("KUBERNETES_SERVICE_HOST", host),
-            ("KUBERNETES_SERVICE_PORT", port),
-        ];
-        let process = Process::start(log, plane.enter(), command.into_iter(), environment)?;
+        let account = (namespace, NAME);
+        let process = Process::start_as_pod(plane, account, &program, flags, []).await?;
         let mut controller = Self {
             process,
             namespace: namespace.to_owned(),

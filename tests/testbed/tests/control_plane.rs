@@ -8,7 +8,10 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{Api, api::ListParams};
+use kube::{
+    Api,
+    api::{DeleteParams, ListParams},
+};
 use seal_testbed::{ADMIN, ControlPlane, wait_for};
 
 const CONFIG_MAP: &str = "
@@ -103,6 +106,31 @@ async fn two_planes_run_side_by_side_one_of_them_in_its_own_network() {
 }
 
 #[tokio::test]
+async fn controller_manager_collects_what_an_owner_leaves_behind() {
+    let plane = ControlPlane::builder()
+        .controller_manager()
+        .start()
+        .await
+        .unwrap();
+    plane.apply(CONFIG_MAP).await.unwrap();
+    let maps: Api<ConfigMap> = Api::namespaced(plane.client(ADMIN).await.unwrap(), "default");
+    let uid = maps.get("greeting").await.unwrap().metadata.uid.unwrap();
+    let owner = format!("{{apiVersion: v1, kind: ConfigMap, name: greeting, uid: {uid}}}");
+    let metadata = format!("{{name: owned, ownerReferences: [{owner}]}}");
+    plane
+        .apply(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {metadata}"))
+        .await
+        .unwrap();
+
+    maps.delete("greeting", &DeleteParams::default()).await.unwrap();
+
+    let gone = async || Ok(maps.get_opt("owned").await?.is_none().then_some(()));
+    wait_for("the owned object to be gone", Duration::from_secs(30), gone)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn dropped_plane_leaves_neither_process_nor_folder() {
     let plane = ControlPlane::start().await.unwrap();
     let dir = plane.dir().to_owned();
@@ -191,9 +219,9 @@ async fn detached_plane_lives_until_its_folder_is_removed() {
 
 /// The command lines, of living processes, that name the folder.
 fn processes_in(dir: &Path) -> Vec<String> {
-    let dir = dir.to_str().unwrap();
+    let dir = dir.to_str().expect("a name of ours");
     fs::read_dir("/proc")
-        .unwrap()
+        .expect("Linux")
         .flatten()
         .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
         .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))

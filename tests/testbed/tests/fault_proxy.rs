@@ -18,13 +18,13 @@ const MAPS: &str = "/api/v1/namespaces/default/configmaps*";
 
 async fn proxy() -> FaultProxy<'static> {
     let plane = PLANE
-        .get_or_init(async || ControlPlane::start().await.unwrap())
+        .get_or_init(async || ControlPlane::start().await.expect("a plane"))
         .await;
-    FaultProxy::start(plane).await.unwrap()
+    FaultProxy::start(plane).await.expect("a proxy")
 }
 
 async fn maps(proxy: &FaultProxy<'_>) -> Api<ConfigMap> {
-    Api::namespaced(proxy.client(ADMIN).await.unwrap(), "default")
+    Api::namespaced(proxy.client(ADMIN).await.expect("a client"), "default")
 }
 
 fn map(name: &str) -> ConfigMap {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use seal_testbed::{
-    ADMIN, Canary, ControlPlane, Process, Program, UpstreamController, newest_tool, sealed_secrets_crd,
+    ADMIN, Canary, ControlPlane, Process, Program, UpstreamController, Workspace, sealed_secrets_crd, tool,
     wait_for,
 };
 
@@ -19,7 +19,7 @@ async fn real_kubeseal_reaches_the_real_controller_through_the_service_proxy() {
     let canary = Canary::new().unwrap();
     let secret = format!("{SECRET}{}}}}}", serde_json::to_string(canary.text()).unwrap());
 
-    let sealed = Program::new(newest_tool("kubeseal").unwrap())
+    let sealed = Program::new(tool("kubeseal").unwrap())
         .args(["--format", "yaml"])
         .env("KUBECONFIG", plane.kubeconfig(ADMIN).await.unwrap())
         .stdin(secret)
@@ -70,7 +70,7 @@ async fn process_logs_pauses_ends_when_told_and_takes_its_children_along() {
     })
     .await
     .unwrap();
-    polite.pause().unwrap();
+    polite.pause().await.unwrap();
     let state = std::fs::read_to_string(format!("/proc/{}/stat", polite.pid())).unwrap();
     assert_eq!(state.split(' ').nth(2), Some("T"));
     polite.resume().unwrap();
@@ -98,6 +98,37 @@ async fn program_that_cannot_start_says_so() {
         format!("{fault:#}").contains("/nowhere/program: No such file"),
         "{fault:#}"
     );
+}
+
+#[tokio::test]
+async fn process_in_a_pods_clothes_finds_its_credentials_where_pods_do() {
+    let plane = ControlPlane::start().await.unwrap();
+    let script = "cd /var/run/secrets/kubernetes.io/serviceaccount; echo $KUBERNETES_SERVICE_PORT; cat namespace token";
+    let account = ("seal", "controller");
+    let mut pod = Process::start_as_pod(&plane, account, "sh".as_ref(), ["-c", script], [])
+        .await
+        .unwrap();
+
+    let ended = wait_for("its end", Duration::from_secs(10), async || pod.exit_code());
+    assert_eq!(ended.await.unwrap(), 0);
+    let port = plane.url().rsplit(':').next().unwrap().to_owned();
+    assert!(pod.log().starts_with(&format!("{port}\nseal")), "{}", pod.log());
+    assert_eq!(pod.log().matches('.').count(), 2, "a token has three parts");
+}
+
+#[test]
+fn workspace_knows_its_files_and_goes_with_the_test() {
+    let workspace = Workspace::new().unwrap();
+    let written = workspace.write("a/b.yaml", "text").unwrap();
+    workspace.write("c", "").unwrap();
+
+    assert_eq!(
+        workspace.files().unwrap(),
+        ["a/b.yaml", "c"].map(std::path::PathBuf::from)
+    );
+    assert_eq!(workspace.read("a/b.yaml").unwrap(), "text");
+    drop(workspace);
+    assert!(!written.exists());
 }
 
 #[test]

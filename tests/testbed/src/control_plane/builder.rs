@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use super::{ADMIN, Certificates, ControlPlane, Keeper, Network, User};
-use crate::{Process, newest_tool, process::Supervisor, random, wait_for};
+use crate::{Process, process::Supervisor, random, tool, wait_for};
 
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 const ATTEMPTS: usize = 4;
@@ -67,10 +67,10 @@ impl ControlPlaneBuilder {
     }
 
     async fn attempt(&self) -> anyhow::Result<ControlPlane> {
-        let (etcd, api_server) = (newest_tool("etcd")?, newest_tool("kube-apiserver")?);
+        let (etcd, api_server) = (tool("etcd")?, tool("kube-apiserver")?);
         let manager = self
             .controller_manager
-            .then(|| newest_tool("kube-controller-manager"))
+            .then(|| tool("kube-controller-manager"))
             .transpose()?;
         let dir = tempfile::Builder::new().prefix("seal-testbed-").tempdir()?.keep();
         let mut plane = self
@@ -172,7 +172,7 @@ impl ControlPlane {
     }
 
     fn etcd_flags(&self) -> Vec<String> {
-        let (client, peer, _) = self.network.inner_ports();
+        let (client, peer) = self.network.etcd_ports();
         let (client, peer) = (
             format!("http://127.0.0.1:{client}"),
             format!("http://127.0.0.1:{peer}"),
@@ -193,7 +193,7 @@ impl ControlPlane {
         let file = |name: &str| self.dir().join(name).display().to_string();
         let (bind, advertise) = self.network.addresses();
         vec![
-            format!("--etcd-servers=http://127.0.0.1:{}", self.network.inner_ports().0),
+            format!("--etcd-servers=http://127.0.0.1:{}", self.network.etcd_ports().0),
             format!("--bind-address={bind}"),
             format!("--advertise-address={advertise}"),
             format!("--secure-port={}", self.network.port()),
@@ -224,9 +224,7 @@ impl ControlPlane {
                 "--service-account-private-key-file={}",
                 self.dir().join("accounts.key").display()
             ),
-            "--bind-address=127.0.0.1".to_owned(),
-            format!("--secure-port={}", self.network.inner_ports().2),
-            format!("--cert-dir={}", self.dir().join("manager").display()),
+            "--secure-port=0".to_owned(),
             "--controllers=garbagecollector,namespace,serviceaccount,serviceaccount-token,ttl".to_owned(),
             "--leader-elect=false".to_owned(),
         ])

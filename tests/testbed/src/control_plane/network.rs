@@ -10,12 +10,7 @@ pub(crate) const ADDRESS: &str = "10.99.0.1";
 /// Ports and addresses of a plane.
 pub(crate) enum Network {
     /// Ports that were free a moment ago; whoever starts something there tries again when it was too late.
-    Loopback {
-        api: u16,
-        etcd: u16,
-        etcd_peer: u16,
-        manager: u16,
-    },
+    Loopback { api: u16, etcd: u16, etcd_peer: u16 },
     /// Everything is free in there; the API server takes the port of the outer listener, so that one URL
     /// serves both sides.
     Own { port: u16 },
@@ -24,7 +19,7 @@ pub(crate) enum Network {
 impl Network {
     pub(crate) fn loopback() -> anyhow::Result<Self> {
         // Held together, so that they differ.
-        let held: Vec<_> = (0..4)
+        let held: Vec<_> = (0..3)
             .map(|_| TcpListener::bind("127.0.0.1:0"))
             .collect::<Result<_, _>>()?;
         let mut ports = Vec::new();
@@ -35,7 +30,6 @@ impl Network {
             api: ports[0],
             etcd: ports[1],
             etcd_peer: ports[2],
-            manager: ports[3],
         })
     }
 
@@ -50,17 +44,12 @@ impl Network {
         format!("https://127.0.0.1:{}", self.port())
     }
 
-    /// etcd's port for clients, its port for peers, and the controller manager's.
-    pub(crate) fn inner_ports(&self) -> (u16, u16, u16) {
+    /// etcd's port for clients and its port for peers.
+    pub(crate) fn etcd_ports(&self) -> (u16, u16) {
         match self {
-            Self::Loopback {
-                etcd,
-                etcd_peer,
-                manager,
-                ..
-            } => (*etcd, *etcd_peer, *manager),
+            Self::Loopback { etcd, etcd_peer, .. } => (*etcd, *etcd_peer),
             // Below the range that the outer listener's port comes from.
-            Self::Own { .. } => (2379, 2380, 10257),
+            Self::Own { .. } => (2379, 2380),
         }
     }
 
@@ -95,6 +84,16 @@ impl Network {
                 "--preserve-credentials",
                 "--net",
             ]),
+        }
+    }
+
+    /// The prefix for a mount namespace; within a user namespace of ours we are root already.
+    pub(crate) fn own_mounts(&self) -> Vec<OsString> {
+        match self {
+            Self::Loopback { .. } if !is_root() => {
+                words(&["unshare", "--user", "--map-root-user", "--mount"])
+            }
+            _ => words(&["unshare", "--mount"]),
         }
     }
 }

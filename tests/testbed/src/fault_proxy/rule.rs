@@ -188,9 +188,8 @@ pub(super) fn verb_of(method: &Method, uri: &Uri) -> &'static str {
 /// `/api/v1/…` or `/apis/GROUP/VERSION/…`, then perhaps `namespaces/NS`, then one word and no name.
 fn is_collection(path: &str) -> bool {
     let words: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let rest = match words.as_slice() {
-        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
-        _ => return false,
+    let (["api", _, rest @ ..] | ["apis", _, _, rest @ ..]) = words.as_slice() else {
+        return false;
     };
     matches!(rest, [_] | ["namespaces", _, _]) && !matches!(rest, ["namespaces", _, "status" | "finalize"])
 }
