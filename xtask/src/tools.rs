@@ -80,11 +80,7 @@ fn announce(peers: &[&'static Peer], states: &[State]) -> Result<(), Failure> {
         .collect();
     let total: Duration = due.iter().map(|peer| peer.estimate).sum();
     if due.len() > 1 {
-        println!(
-            "{} to build: about {} minutes on two cores, once",
-            due.len(),
-            total.as_secs().div_ceil(60)
-        );
+        println!("{} to build: {}, once", due.len(), estimate(total));
     }
     if due.iter().any(|peer| matches!(peer.source, Source::Go { .. })) {
         Prerequisite::Go.check().map_err(Failure::Fault)?;
