@@ -307,7 +307,7 @@ impl<'b> Printer<'b> {
 
     fn value(&mut self, value: &Value, verb: char) -> Result<(), CallFault> {
         match value {
-            _ if verb == 'w' => self.bad_verb(value, verb),
+            Value::List(_) | Value::Map(_) | Value::Object(_) if verb == 'w' => self.bad_verb(value, verb),
             Value::Nil => self.format.pad(b"<nil>"),
             Value::Bool(true) if matches!(verb, 't' | 'v') => self.format.pad(b"true"),
             Value::Bool(false) if matches!(verb, 't' | 'v') => self.format.pad(b"false"),

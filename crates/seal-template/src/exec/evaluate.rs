@@ -3,11 +3,14 @@
 
 use super::{At, Execution, Outcome, Slot};
 use crate::fault::FaultKind;
-use crate::function::{Arguments, Function, Type};
+use crate::function::{Arguments, CallFault, Function, Type};
 use crate::node::{Command, Form, Operand, Pipe, Term};
 use crate::number::Number;
 use crate::template::MissingKeys;
 use crate::value::Value;
+
+/// Fuel of one call, in steps of the language.
+const CALL_COST: u64 = 2;
 
 impl<'t> Execution<'t, '_> {
     /// The value of a pipeline; declares or assigns its variables.
@@ -77,6 +80,10 @@ impl<'t> Execution<'t, '_> {
         }
         let receiver = match &operand.term {
             Term::Pipe(pipe) => self.pipeline(dot, pipe)?,
+            Term::Function(function, form) => {
+                self.at = At::Operand(operand);
+                self.function(dot, self.at, function, *form, &[], None)?
+            }
             _ => Slot::plain(self.argument(dot, Type::Any, operand)?),
         };
         self.fields(dot, receiver, node, fields, arguments, last)
@@ -163,19 +170,20 @@ impl<'t> Execution<'t, '_> {
                 };
             }
             Value::Object(object) => {
-                let mut values = Vec::with_capacity(arguments.len());
-                for argument in arguments {
-                    values.push(self.argument(dot, Type::Any, argument)?);
-                }
-                values.extend(last.map(|slot| slot.value));
-                if let Some(result) = object.method(field, &values, &mut self.call) {
-                    return self.settle(At::Operand(node), field, result);
-                }
                 if let Some((_, value)) = object.fields().into_iter().find(|(name, _)| *name == field) {
                     if has_arguments {
                         return Err(FaultKind::FieldWithArguments(name()));
                     }
                     return Ok(Slot::plain(value));
+                }
+                let mut values = Vec::with_capacity(arguments.len());
+                for argument in arguments {
+                    values.push(self.argument(dot, Type::Any, argument)?);
+                }
+                values.extend(last.map(|slot| slot.value));
+                self.at = At::Operand(node);
+                if let Some(result) = object.method(field, &values, &mut self.call) {
+                    return self.settle(self.at, field, result);
                 }
             }
             _ => {}
@@ -228,7 +236,7 @@ impl<'t> Execution<'t, '_> {
             values.push(validate(slot, parameter(arguments.len()))?);
         }
         // Even a function that makes nothing may read all it is given.
-        self.spend(values.iter().map(Value::reading_cost).sum())?;
+        self.spend(CALL_COST + values.iter().map(Value::reading_cost).sum::<u64>())?;
         let result = (function.call)(Arguments(&values), &mut self.call);
         self.settle(node, function.name, result)
     }
@@ -252,12 +260,7 @@ impl<'t> Execution<'t, '_> {
     }
 
     /// Pays for what a call made, or reports its refusal at `node`.
-    fn settle(
-        &mut self,
-        node: At<'t>,
-        name: &str,
-        result: Result<Value, crate::function::CallFault>,
-    ) -> Outcome<Slot> {
+    fn settle(&mut self, node: At<'t>, name: &str, result: Result<Value, CallFault>) -> Outcome<Slot> {
         let paid = result.and_then(|value| {
             self.call.admit(value.weight())?;
             self.call.spend(value.weight() as u64 / 8)?;

@@ -1,0 +1,3 @@
+module languagevectors
+
+go 1.26
