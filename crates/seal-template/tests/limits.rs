@@ -52,11 +52,6 @@ fn render_parsed(template: &Template) -> Result<Vec<u8>, Fault> {
 fn exceeds(source: &str, limit: Limit) {
     let fault = render(source).expect_err("the limit is met");
     assert_eq!(fault.kind, FaultKind::Exceeded(limit), "{fault}");
-    assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "took {:?}",
-        started.elapsed()
-    );
 }
 
 #[test]
