@@ -350,27 +350,40 @@ impl<'t> Splicer<'t> {
             self.insert(at, spaced(&text));
             return Ok(());
         }
-        let old = &self.text[node.span()];
-        let block = matches!(
-            node.kind,
-            NodeKind::Scalar {
-                style: ScalarStyle::Literal | ScalarStyle::Folded,
-                ..
-            }
+        let Some(first) = text.find(['\n', '\r']).filter(|_| !place.flow) else {
+            let comment = self.header_comment(node);
+            let mut joined = Buffer::with_capacity(text.len() + comment.len());
+            joined.push_str(&text);
+            joined.push_str(comment);
+            self.splice(node.span(), joined.finish());
+            return Ok(());
+        };
+        // What stands behind the old value stays on the line of the new one's `|`.
+        let mut head = Buffer::default();
+        head.push_str(&text[..first]);
+        head.push_str(self.header_comment(node));
+        self.splice(node.span(), head.finish());
+        self.insert(
+            self.line_end(node.span.end),
+            Zeroizing::new(text[first..].to_owned()),
         );
-        let header = &old[..old.find(['\n', '\r']).unwrap_or(old.len())];
-        match header.find([' ', '\t']).filter(|_| block) {
-            None => self.splice(node.span(), text),
-            Some(comment) => {
-                let first = text.find(['\n', '\r']).unwrap_or(text.len());
-                let mut joined = Buffer::with_capacity(text.len() + header.len());
-                joined.push_str(&text[..first]);
-                joined.push_str(header[comment..].trim_end_matches([' ', '\t']));
-                joined.push_str(&text[first..]);
-                self.splice(node.span(), joined.finish());
-            }
-        }
         Ok(())
+    }
+
+    /// The comment behind `|` or `>`, with the blanks before it.
+    fn header_comment(&self, node: &Node<'t>) -> &'t str {
+        let NodeKind::Scalar {
+            style: ScalarStyle::Literal | ScalarStyle::Folded,
+            ..
+        } = node.kind
+        else {
+            return "";
+        };
+        let old = &self.text[node.span()];
+        let header = &old[..old.find(['\n', '\r']).unwrap_or(old.len())];
+        header
+            .find([' ', '\t'])
+            .map_or("", |comment| header[comment..].trim_end_matches([' ', '\t']))
     }
 
     /// The place behind `key:` and, where there are some, anchor and tag.

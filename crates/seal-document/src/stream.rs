@@ -1,5 +1,7 @@
 //! A text and its documents. How the two formats are read is in `yaml` and `json`.
 
+use std::fmt;
+
 use crate::error::{ParseError, ParseFault};
 use crate::format::Format;
 use crate::json;
@@ -37,6 +39,13 @@ impl<'t> Stream<'t> {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+}
+
+impl fmt::Debug for Stream<'_> {
+    /// How many documents there are, no more.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Stream({} documents)", self.documents.len())
     }
 }
 
@@ -87,6 +96,13 @@ impl<'t> Document<'t> {
     /// fit, a duplicate key, too many aliases.
     pub fn value(&self, schema: Schema, duplicates: DuplicateKeys) -> Result<Value, ValueError> {
         schema::value(self, schema, duplicates)
+    }
+}
+
+impl fmt::Debug for Document<'_> {
+    /// Number and place, no more.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Document({} at {:?})", self.index, self.span)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Splices on texts as people write them: what is asked for changes, every other byte stays.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use seal_document::{EditError, EditFault, Edits, Format, Limits, Mapping, Path, Value, parse};
 
 fn format_of(text: &str) -> Format {
@@ -46,6 +48,7 @@ fn a_scalar_keeps_its_quotes() {
     sets("a: b # c\n", ".a", "yes", "a: \"yes\" # c\n");
     sets("a: 'b' # c\n", ".a", "it's", "a: 'it''s' # c\n");
     sets("a: \"b\" # c\n", ".a", "x\ny", "a: \"x\\ny\" # c\n");
+    sets("a: b # c\n", ".a", "x\ny\n", "a: | # c\n  x\n  y\n");
     sets("a: 'b'\n", ".a", "x\ny\n", "a: |\n  x\n  y\n");
     sets(
         "a: [b, 'c', {d: e}]\n",

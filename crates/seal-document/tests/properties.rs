@@ -1,5 +1,7 @@
 //! Laws that hold for any text and any value, tried on generated ones.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::Config;

@@ -1,5 +1,11 @@
 //! What `sigs.k8s.io/yaml` 1.6.0 reads and writes, made by `vectors/generate`, against what we do.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads its vectors and may panic"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -4,11 +4,11 @@ use crate::value::{Mapping, Value};
 use crate::write::KeyOrder;
 
 /// The entries of `mapping`, sorted by `less` if they are to be.
-pub(crate) fn entries<'v>(
-    mapping: &'v Mapping,
+pub(crate) fn entries(
+    mapping: &Mapping,
     order: KeyOrder,
     less: fn(&str, &str) -> bool,
-) -> Vec<(&'v str, &'v Value)> {
+) -> Vec<(&str, &Value)> {
     let entries: Vec<_> = mapping.iter().collect();
     match order {
         KeyOrder::Kept => entries,
