@@ -14,6 +14,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -102,19 +103,19 @@ impl Process {
     }
 
     /// How it ended, if it has; 128 + n when signal n ended it.
-    pub fn exit_code(&mut self) -> anyhow::Result<Option<i32>> {
+    pub fn exit_code(&self) -> anyhow::Result<Option<i32>> {
         self.supervisor.exit_code()
     }
 
     /// Asks it to end (SIGTERM) and waits.
-    pub async fn terminate(&mut self, deadline: Duration) -> anyhow::Result<i32> {
+    pub async fn terminate(&self, deadline: Duration) -> anyhow::Result<i32> {
         self.signal(Signal::TERM)?;
         let what = format!("{} to end after SIGTERM", self.name);
         wait_for(&what, deadline, async || self.supervisor.exit_code()).await
     }
 
     /// Stops it where it stands (SIGSTOP), as a node that stalls does, and returns when it stands.
-    pub async fn pause(&mut self) -> anyhow::Result<()> {
+    pub async fn pause(&self) -> anyhow::Result<()> {
         self.signal(Signal::STOP)?;
         let stat = format!("/proc/{}/stat", self.pid());
         wait_for("the process to stand", START_DEADLINE, async || {
@@ -127,7 +128,7 @@ impl Process {
     }
 
     /// Lets it go on after [`Process::pause`].
-    pub fn resume(&mut self) -> anyhow::Result<()> {
+    pub fn resume(&self) -> anyhow::Result<()> {
         self.signal(Signal::CONT)
     }
 
@@ -159,7 +160,7 @@ impl Process {
         self.supervisor.detach()
     }
 
-    fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         if let Some(code) = self.exit_code()? {
             bail!("{} has ended already, with {code}", self.name);
         }
@@ -173,7 +174,7 @@ impl Process {
 
 /// One supervisor: see `bin/seal-testbed-supervisor.rs` for its roles.
 pub(crate) struct Supervisor {
-    child: Child,
+    child: Mutex<Child>,
     lifeline: Option<UnixStream>,
     pid: u32,
 }
@@ -203,7 +204,7 @@ impl Supervisor {
             .with_context(|| program.display().to_string())?;
         // Held from here on, so that a failure below still ends the child.
         let mut supervisor = Self {
-            child,
+            child: Mutex::new(child),
             lifeline: None,
             pid: 0,
         };
@@ -225,8 +226,12 @@ impl Supervisor {
         self.pid
     }
 
-    pub(crate) fn exit_code(&mut self) -> anyhow::Result<Option<i32>> {
-        let ended = self.child.try_wait()?;
+    pub(crate) fn exit_code(&self) -> anyhow::Result<Option<i32>> {
+        let ended = self
+            .child
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .try_wait()?;
         Ok(ended.map(|status| {
             status
                 .code()
@@ -246,6 +251,11 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         drop(self.lifeline.take());
-        drop(self.child.wait());
+        drop(
+            self.child
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner)
+                .wait(),
+        );
     }
 }

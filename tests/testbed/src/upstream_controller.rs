@@ -1,10 +1,7 @@
 //! The real sealed-secrets controller as a peer, in a pod's clothes: it takes in-cluster configuration only.
 //! It installs no CRD; which one stands there is the test's choice.
 
-use std::{
-    ops::{Deref, DerefMut},
-    time::Duration,
-};
+use std::{ops::Deref, time::Duration};
 
 use anyhow::{Context, ensure};
 use serde_json::json;
@@ -41,7 +38,7 @@ impl UpstreamController {
         plane.expose(namespace, NAME, PORT).await?;
         let account = (namespace, NAME);
         let process = Process::start_as_pod(plane, account, &program, flags, []).await?;
-        let mut controller = Self {
+        let controller = Self {
             process,
             namespace: namespace.to_owned(),
         };
@@ -49,7 +46,7 @@ impl UpstreamController {
         Ok(controller)
     }
 
-    async fn wait_until_ready(&mut self, plane: &ControlPlane) -> anyhow::Result<()> {
+    async fn wait_until_ready(&self, plane: &ControlPlane) -> anyhow::Result<()> {
         let client = plane.client(ADMIN).await?;
         let path = format!(
             "/api/v1/namespaces/{}/services/http:{NAME}:http/proxy/v1/cert.pem",
@@ -82,11 +79,5 @@ impl Deref for UpstreamController {
 
     fn deref(&self) -> &Process {
         &self.process
-    }
-}
-
-impl DerefMut for UpstreamController {
-    fn deref_mut(&mut self) -> &mut Process {
-        &mut self.process
     }
 }

@@ -8,10 +8,10 @@ const INTERVAL: Duration = Duration::from_millis(25);
 
 /// Polls `probe` until it yields a value; `Ok(None)` and errors mean "not yet". After the deadline the error
 /// says what was awaited and carries the last error seen.
-pub async fn wait_for<T>(
+pub async fn wait_for<T, P: Future<Output = anyhow::Result<Option<T>>>>(
     what: &str,
     deadline: Duration,
-    mut probe: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+    mut probe: impl FnMut() -> P,
 ) -> anyhow::Result<T> {
     let start = Instant::now();
     let mut last = None;

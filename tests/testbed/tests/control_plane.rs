@@ -217,6 +217,22 @@ async fn detached_plane_lives_until_its_folder_is_removed() {
     .unwrap();
 }
 
+#[tokio::test]
+async fn plane_can_be_used_from_spawned_tasks() {
+    let plane = tokio::spawn(ControlPlane::start()).await.unwrap().unwrap();
+    tokio::spawn(async move {
+        plane.apply(CONFIG_MAP).await.unwrap();
+        plane.client("system:serviceaccount:other:account").await.unwrap();
+        let log = plane.audit().all().await.unwrap();
+        assert_eq!(
+            log.user(ADMIN).resource("serviceaccounts/token").code(201).len(),
+            1
+        );
+    })
+    .await
+    .unwrap();
+}
+
 /// The command lines, of living processes, that name the folder.
 fn processes_in(dir: &Path) -> Vec<String> {
     let dir = dir.to_str().expect("a name of ours");

@@ -64,7 +64,7 @@ async fn process_logs_pauses_ends_when_told_and_takes_its_children_along() {
     };
     let deadline = Duration::from_secs(10);
 
-    let mut polite = sh("trap 'echo bye; exit 3' TERM; echo $WORD; while :; do sleep 0.05; done").unwrap();
+    let polite = sh("trap 'echo bye; exit 3' TERM; echo $WORD; while :; do sleep 0.05; done").unwrap();
     wait_for("its first word", deadline, async || {
         Ok(polite.log().contains("heard").then_some(()))
     })
@@ -105,7 +105,7 @@ async fn process_in_a_pods_clothes_finds_its_credentials_where_pods_do() {
     let plane = ControlPlane::start().await.unwrap();
     let script = "cd /var/run/secrets/kubernetes.io/serviceaccount; echo $KUBERNETES_SERVICE_PORT; cat namespace token";
     let account = ("seal", "controller");
-    let mut pod = Process::start_as_pod(&plane, account, "sh".as_ref(), ["-c", script], [])
+    let pod = Process::start_as_pod(&plane, account, "sh".as_ref(), ["-c", script], [])
         .await
         .unwrap();
 

@@ -230,7 +230,7 @@ impl ControlPlane {
         ])
     }
 
-    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+    async fn wait_until_ready(&self) -> anyhow::Result<()> {
         let authority = reqwest::Certificate::from_pem(self.ca_pem().as_bytes())?;
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -240,9 +240,8 @@ impl ControlPlane {
         let probe = http
             .get(format!("{}/readyz", self.url()))
             .bearer_auth(self.token(ADMIN).await?);
-        let processes = &mut self.processes;
         let ended = wait_for("the API server to be ready", READY_DEADLINE, async || {
-            for process in processes.iter_mut() {
+            for process in &self.processes {
                 if let Some(code) = process.exit_code()? {
                     return Ok(Some(Some((process.log(), process.log_path().to_owned(), code))));
                 }

@@ -28,13 +28,8 @@ impl ControlPlane {
     /// defines is waited for. `status` is applied too, where it is given.
     pub async fn apply(&self, manifests: &str) -> anyhow::Result<()> {
         let client = self.client(ADMIN).await?;
-        for document in serde_yaml::Deserializer::from_str(manifests) {
-            let document = serde_json::Value::deserialize(document).context("not YAML")?;
-            if document.is_null() {
-                continue;
-            }
-            let object: DynamicObject =
-                serde_json::from_value(document).context("not a Kubernetes object")?;
+        // All are read before the first is applied: a typing error must not leave half of them behind.
+        for object in read(manifests)? {
             let types = object
                 .types
                 .clone()
@@ -120,4 +115,15 @@ impl ControlPlane {
         }
         Ok(())
     }
+}
+
+fn read(manifests: &str) -> anyhow::Result<Vec<DynamicObject>> {
+    let mut objects = Vec::new();
+    for document in serde_yaml::Deserializer::from_str(manifests) {
+        let document = serde_json::Value::deserialize(document).context("not YAML")?;
+        if !document.is_null() {
+            objects.push(serde_json::from_value(document).context("not a Kubernetes object")?);
+        }
+    }
+    Ok(objects)
 }
