@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256,
-    SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    PKCS_RSA_SHA256, SerialNumber,
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -61,8 +61,10 @@ impl Certificate {
     /// [`CertificateError`] when there is none or it carries no usable RSA key.
     pub fn from_pem(text: &[u8]) -> Result<Self, CertificateError> {
         let blocks = pem::parse_many(text).map_err(|_| CertificateError::NoPem)?;
-        let block =
-            blocks.into_iter().find(|block| block.tag() == "CERTIFICATE").ok_or(CertificateError::NoPem)?;
+        let block = blocks
+            .into_iter()
+            .find(|block| block.tag() == "CERTIFICATE")
+            .ok_or(CertificateError::NoPem)?;
         Self::from_der(block.contents())
     }
 
@@ -90,15 +92,19 @@ impl Certificate {
         random: &mut dyn RandomSource,
     ) -> Result<Self, CertificateError> {
         let making = |_| CertificateError::Making;
-        let not_after =
-            contents.not_before.checked_add(contents.lifetime).map_err(|_| CertificateError::Making)?;
+        let not_after = contents
+            .not_before
+            .checked_add(contents.lifetime)
+            .map_err(|_| CertificateError::Making)?;
         let mut serial = [0; 16];
         random.fill(&mut serial)?;
 
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name = DistinguishedName::new();
         if !contents.common_name.is_empty() {
-            parameters.distinguished_name.push(DnType::CommonName, contents.common_name);
+            parameters
+                .distinguished_name
+                .push(DnType::CommonName, contents.common_name);
         }
         parameters.not_before = offset_time(contents.not_before)?;
         parameters.not_after = offset_time(not_after)?;
@@ -106,8 +112,8 @@ impl Certificate {
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::EncipherOnly];
 
-        let signer =
-            KeyPair::from_pkcs8_der_and_sign_algo(&key.pkcs8_der().into(), &PKCS_RSA_SHA256).map_err(making)?;
+        let signer = KeyPair::from_pkcs8_der_and_sign_algo(&key.pkcs8_der().into(), &PKCS_RSA_SHA256)
+            .map_err(making)?;
         Self::from_der(parameters.self_signed(&signer).map_err(making)?.der())
     }
 

@@ -64,14 +64,20 @@ impl<'a> Envelope<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, EnvelopeError> {
         let found = bytes.len();
         let Some((prefix, rest)) = bytes.split_first_chunk::<LENGTH_PREFIX>() else {
-            return Err(EnvelopeError::Truncated { found, needed: LENGTH_PREFIX + 1 + TAG });
+            return Err(EnvelopeError::Truncated {
+                found,
+                needed: LENGTH_PREFIX + 1 + TAG,
+            });
         };
         let wrapped = usize::from(u16::from_be_bytes(*prefix));
         if wrapped == 0 {
             return Err(EnvelopeError::NoSessionKey);
         }
         if rest.len() < wrapped + TAG {
-            return Err(EnvelopeError::Truncated { found, needed: LENGTH_PREFIX + wrapped + TAG });
+            return Err(EnvelopeError::Truncated {
+                found,
+                needed: LENGTH_PREFIX + wrapped + TAG,
+            });
         }
         let (wrapped_key, payload) = rest.split_at(wrapped);
         Ok(Self { wrapped_key, payload })
@@ -97,7 +103,9 @@ pub fn seal(
     random.fill(session_key.as_mut_slice())?;
     let wrapped = key.wrap(session_key.as_slice(), label).ok_or(SealError::Wrap)?;
     let cipher = Aes256Gcm::new_from_slice(session_key.as_slice()).expect("the session key has 32 bytes");
-    let payload = cipher.encrypt(&Default::default(), plaintext).map_err(|_| SealError::TooLarge)?;
+    let payload = cipher
+        .encrypt(&Default::default(), plaintext)
+        .map_err(|_| SealError::TooLarge)?;
     let length = u16::try_from(wrapped.len()).map_err(|_| SealError::Wrap)?;
     Ok([&length.to_be_bytes(), wrapped.as_slice(), payload.as_slice()].concat())
 }
@@ -107,9 +115,15 @@ pub fn seal(
 pub(crate) fn open_payload(payload: &[u8], session_key: &[u8]) -> Option<Plaintext> {
     let nonce = Default::default();
     let opened = match session_key.len() {
-        32 => Aes256Gcm::new_from_slice(session_key).ok()?.decrypt(&nonce, payload),
-        24 => AesGcm::<Aes192, _>::new_from_slice(session_key).ok()?.decrypt(&nonce, payload),
-        16 => Aes128Gcm::new_from_slice(session_key).ok()?.decrypt(&nonce, payload),
+        32 => Aes256Gcm::new_from_slice(session_key)
+            .ok()?
+            .decrypt(&nonce, payload),
+        24 => AesGcm::<Aes192, _>::new_from_slice(session_key)
+            .ok()?
+            .decrypt(&nonce, payload),
+        16 => Aes128Gcm::new_from_slice(session_key)
+            .ok()?
+            .decrypt(&nonce, payload),
         _ => return None,
     };
     opened.ok().map(Plaintext::new)

@@ -34,7 +34,11 @@ impl Fingerprint {
 }
 
 fn update_string(context: &mut Context, bytes: &[u8]) {
-    context.update(&u32::try_from(bytes.len()).expect("an RSA key is far below 4 GiB").to_be_bytes());
+    context.update(
+        &u32::try_from(bytes.len())
+            .expect("an RSA key is far below 4 GiB")
+            .to_be_bytes(),
+    );
     context.update(bytes);
 }
 

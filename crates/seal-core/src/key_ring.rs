@@ -66,7 +66,11 @@ pub enum OpenError {
 impl RingKey {
     /// A key that counts as made at `since`.
     pub fn new(key: PrivateKey, since: Timestamp) -> Self {
-        Self { key, since, opened: AtomicU64::new(0) }
+        Self {
+            key,
+            since,
+            opened: AtomicU64::new(0),
+        }
     }
 
     /// The key's public name.
@@ -138,16 +142,22 @@ impl KeyRing {
     pub fn label_that_fits(&self, envelope: &Envelope<'_>, labels: &[EncryptionLabel]) -> Option<usize> {
         let candidates = self.candidates(envelope, TrialHints::default());
         labels.iter().position(|label| {
-            candidates
-                .iter()
-                .any(|candidate| candidate.key.unwrap_session_key(envelope.wrapped_key, label).is_some())
+            candidates.iter().any(|candidate| {
+                candidate
+                    .key
+                    .unwrap_session_key(envelope.wrapped_key, label)
+                    .is_some()
+            })
         })
     }
 
     // Recorded, last good, newest, then the most successful.
     fn candidates(&self, envelope: &Envelope<'_>, hints: TrialHints) -> Vec<&RingKey> {
-        let mut fitting: Vec<&RingKey> =
-            self.0.iter().filter(|key| key.key.may_open(envelope.wrapped_key)).collect();
+        let mut fitting: Vec<&RingKey> = self
+            .0
+            .iter()
+            .filter(|key| key.key.may_open(envelope.wrapped_key))
+            .collect();
         if let Some((_newest, older)) = fitting.split_first_mut() {
             older.sort_by_key(|key| Reverse(key.opened.load(Ordering::Relaxed)));
         }
@@ -164,7 +174,9 @@ impl KeyRing {
         if self.0.iter().any(|key| key.key.public().modulus().len() == size) {
             return OpenError::NoKey { asked: 0 };
         }
-        OpenError::NoKeyOfThisSize { bits: envelope.key_bits() }
+        OpenError::NoKeyOfThisSize {
+            bits: envelope.key_bits(),
+        }
     }
 }
 

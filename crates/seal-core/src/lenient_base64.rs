@@ -35,7 +35,9 @@ pub fn decode_base64(text: &str) -> Result<Vec<u8>, InvalidBase64> {
     } else {
         GO_STANDARD.decode(text)
     };
-    decoded.map_err(|error| InvalidBase64 { offset: offset_of(&error, text.len()) })
+    decoded.map_err(|error| InvalidBase64 {
+        offset: offset_of(&error, text.len()),
+    })
 }
 
 /// Encodes `bytes` on one line.

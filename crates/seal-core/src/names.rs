@@ -16,7 +16,9 @@ pub struct ObjectName(String);
 
 /// A name that Kubernetes would refuse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} {found:?} is not a valid name: lower-case letters, digits and '-'{dots}, at most {limit} characters, beginning and ending with a letter or digit")]
+#[error(
+    "{what} {found:?} is not a valid name: lower-case letters, digits and '-'{dots}, at most {limit} characters, beginning and ending with a letter or digit"
+)]
 pub struct InvalidName {
     what: &'static str,
     found: String,
@@ -47,7 +49,12 @@ impl FromStr for Namespace {
         if text.len() <= LABEL_LIMIT && is_label(text) {
             return Ok(Self(text.to_owned()));
         }
-        Err(InvalidName { what: "namespace", found: shown(text), dots: "", limit: LABEL_LIMIT })
+        Err(InvalidName {
+            what: "namespace",
+            found: shown(text),
+            dots: "",
+            limit: LABEL_LIMIT,
+        })
     }
 }
 
@@ -59,7 +66,12 @@ impl FromStr for ObjectName {
         if text.len() <= SUBDOMAIN_LIMIT && text.split('.').all(is_label) {
             return Ok(Self(text.to_owned()));
         }
-        Err(InvalidName { what: "name", found: shown(text), dots: " or '.'", limit: SUBDOMAIN_LIMIT })
+        Err(InvalidName {
+            what: "name",
+            found: shown(text),
+            dots: " or '.'",
+            limit: SUBDOMAIN_LIMIT,
+        })
     }
 }
 
@@ -100,7 +112,10 @@ mod tests {
         for bad in ["prod/db", "", "-a", "a-", "A", "a.b", "a b", "ä", &"a".repeat(64)] {
             assert!(bad.parse::<Namespace>().is_err(), "{bad:?}");
         }
-        assert_eq!("kube-system".parse::<Namespace>().unwrap().as_ref(), "kube-system");
+        assert_eq!(
+            "kube-system".parse::<Namespace>().unwrap().as_ref(),
+            "kube-system"
+        );
     }
 
     #[test]

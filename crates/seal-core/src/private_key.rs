@@ -168,8 +168,11 @@ impl PrivateKey {
         };
         let mut session_key = Zeroizing::new(vec![0; self.key.min_output_size()]);
         let label = Some(label.as_bytes()).filter(|label| !label.is_empty());
-        let length =
-            self.key.decrypt(&OAEP_SHA256_MGF1SHA256, wrapped, &mut session_key, label).ok()?.len();
+        let length = self
+            .key
+            .decrypt(&OAEP_SHA256_MGF1SHA256, wrapped, &mut session_key, label)
+            .ok()?
+            .len();
         session_key.truncate(length);
         Some(session_key)
     }
@@ -178,7 +181,9 @@ impl PrivateKey {
 // PrivateKeyInfo ::= SEQUENCE { version, algorithm, privateKey OCTET STRING } (RFC 5208 §5).
 fn pkcs1_of(pkcs8: &[u8]) -> Option<&[u8]> {
     let (_, info) = Sequence::from_der(pkcs8).ok()?;
-    let std::borrow::Cow::Borrowed(content) = info.content else { return None };
+    let std::borrow::Cow::Borrowed(content) = info.content else {
+        return None;
+    };
     let (rest, _version) = Any::from_der(content).ok()?;
     let (rest, _algorithm) = Any::from_der(rest).ok()?;
     let (_, key) = OctetString::from_der(rest).ok()?;

@@ -43,13 +43,23 @@ impl PublicKey {
         let ParsedKey::RSA(parts) = info.parsed().map_err(|_| PublicKeyError::Malformed)? else {
             return Err(PublicKeyError::NotRsa);
         };
-        let first = parts.modulus.iter().position(|byte| *byte != 0).ok_or(PublicKeyError::Malformed)?;
+        let first = parts
+            .modulus
+            .iter()
+            .position(|byte| *byte != 0)
+            .ok_or(PublicKeyError::Malformed)?;
         let modulus = parts.modulus[first..].to_vec();
-        let unsupported = || PublicKeyError::UnsupportedSize { bits: modulus.len() * 8 };
+        let unsupported = || PublicKeyError::UnsupportedSize {
+            bits: modulus.len() * 8,
+        };
         let key = PublicEncryptingKey::from_der(der).map_err(|_| unsupported())?;
         let key = OaepPublicEncryptingKey::new(key).map_err(|_| unsupported())?;
         let fingerprint = Fingerprint::of_rsa(&modulus, parts.exponent);
-        Ok(Self { key, fingerprint, modulus })
+        Ok(Self {
+            key,
+            fingerprint,
+            modulus,
+        })
     }
 
     pub(crate) fn of_private(key: &aws_lc_rs::rsa::PrivateDecryptingKey) -> Result<Self, PublicKeyError> {
@@ -76,8 +86,11 @@ impl PublicKey {
     pub(crate) fn wrap(&self, session_key: &[u8], label: &EncryptionLabel) -> Option<Vec<u8>> {
         let mut wrapped = vec![0; self.key.ciphertext_size()];
         let label = Some(label.as_bytes()).filter(|label| !label.is_empty());
-        let length =
-            self.key.encrypt(&OAEP_SHA256_MGF1SHA256, session_key, &mut wrapped, label).ok()?.len();
+        let length = self
+            .key
+            .encrypt(&OAEP_SHA256_MGF1SHA256, session_key, &mut wrapped, label)
+            .ok()?
+            .len();
         wrapped.truncate(length);
         Some(wrapped)
     }

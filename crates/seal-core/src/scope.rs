@@ -80,6 +80,9 @@ impl FromStr for Scope {
     type Err = InvalidScope;
 
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or(InvalidScope)
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
+            .ok_or(InvalidScope)
     }
 }

@@ -6,7 +6,10 @@ fn key() -> PrivateKey {
 }
 
 fn label() -> EncryptionLabel {
-    Scope::Strict.label(&"prod".parse::<Namespace>().unwrap(), &"db".parse::<ObjectName>().unwrap())
+    Scope::Strict.label(
+        &"prod".parse::<Namespace>().unwrap(),
+        &"db".parse::<ObjectName>().unwrap(),
+    )
 }
 
 fn at(second: i64) -> Timestamp {
@@ -20,14 +23,26 @@ fn sealed_by(key: &PrivateKey, value: &[u8]) -> Vec<u8> {
 #[test]
 fn every_key_of_the_ring_opens_what_it_sealed_and_is_named() {
     let keys = [key(), key(), key()];
-    let sealed: Vec<_> = keys.iter().map(|key| (sealed_by(key, b"value"), key.public().fingerprint())).collect();
+    let sealed: Vec<_> = keys
+        .iter()
+        .map(|key| (sealed_by(key, b"value"), key.public().fingerprint()))
+        .collect();
     let ring = KeyRing::new(
-        keys.into_iter().enumerate().map(|(at_second, key)| RingKey::new(key, at(at_second as i64))).collect(),
+        keys.into_iter()
+            .enumerate()
+            .map(|(at_second, key)| RingKey::new(key, at(at_second as i64)))
+            .collect(),
     )
     .unwrap();
     for (bytes, name) in sealed {
-        let opened =
-            ring.open(&Envelope::parse(&bytes).unwrap(), &label(), TrialHints::default(), usize::MAX).unwrap();
+        let opened = ring
+            .open(
+                &Envelope::parse(&bytes).unwrap(),
+                &label(),
+                TrialHints::default(),
+                usize::MAX,
+            )
+            .unwrap();
         assert_eq!(opened.plaintext.expose(), b"value");
         assert_eq!(opened.key, name);
     }
@@ -42,8 +57,15 @@ fn the_recorded_key_is_tried_first_then_the_last_good_then_the_newest() {
     let mut bytes = vec![1, 0];
     bytes.resize(2 + 256 + 16, 0);
     let envelope = Envelope::parse(&bytes).unwrap();
-    let hints = TrialHints { recorded: Some(names[1]), last_good: Some(names[0]) };
-    let order: Vec<_> = ring.candidates(&envelope, hints).iter().map(|key| key.fingerprint()).collect();
+    let hints = TrialHints {
+        recorded: Some(names[1]),
+        last_good: Some(names[0]),
+    };
+    let order: Vec<_> = ring
+        .candidates(&envelope, hints)
+        .iter()
+        .map(|key| key.fingerprint())
+        .collect();
     assert_eq!(order, [names[1], names[0], names[3], names[2]]);
 }
 
@@ -54,7 +76,13 @@ fn a_flipped_bit_in_the_payload_is_tampering_and_one_in_the_session_key_is_no_ke
     let mut bytes = sealed_by(&private, b"value");
     let ring = KeyRing::new(vec![RingKey::new(private, at(0))]).unwrap();
     let open = |bytes: &[u8]| {
-        ring.open(&Envelope::parse(bytes).unwrap(), &label(), TrialHints::default(), usize::MAX).err()
+        ring.open(
+            &Envelope::parse(bytes).unwrap(),
+            &label(),
+            TrialHints::default(),
+            usize::MAX,
+        )
+        .err()
     };
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
@@ -72,7 +100,14 @@ fn a_value_sealed_for_a_larger_key_names_that_size() {
         bytes
     };
     let ring = KeyRing::new(vec![RingKey::new(key(), at(0))]).unwrap();
-    let error = ring.open(&Envelope::parse(&bytes).unwrap(), &label(), TrialHints::default(), usize::MAX).err();
+    let error = ring
+        .open(
+            &Envelope::parse(&bytes).unwrap(),
+            &label(),
+            TrialHints::default(),
+            usize::MAX,
+        )
+        .err();
     assert_eq!(error, Some(OpenError::NoKeyOfThisSize { bits: 4096 }));
 }
 
@@ -84,7 +119,9 @@ fn a_number_above_the_modulus_costs_no_private_operation() {
     let ring = KeyRing::new(vec![RingKey::new(key(), at(0))]).unwrap();
     let envelope = Envelope::parse(&bytes).unwrap();
     assert!(ring.candidates(&envelope, TrialHints::default()).is_empty());
-    let error = ring.open(&envelope, &label(), TrialHints::default(), usize::MAX).err();
+    let error = ring
+        .open(&envelope, &label(), TrialHints::default(), usize::MAX)
+        .err();
     assert_eq!(error, Some(OpenError::NoKey { asked: 0 }));
 }
 
@@ -92,11 +129,19 @@ fn a_number_above_the_modulus_costs_no_private_operation() {
 fn only_the_label_that_fits_is_named() {
     let private = key();
     let namespace: Namespace = "prod".parse().unwrap();
-    let bytes =
-        seal(b"v", private.public(), &EncryptionLabel::namespace_wide(&namespace), &mut SystemRandom).unwrap();
+    let bytes = seal(
+        b"v",
+        private.public(),
+        &EncryptionLabel::namespace_wide(&namespace),
+        &mut SystemRandom,
+    )
+    .unwrap();
     let ring = KeyRing::new(vec![RingKey::new(private, at(0))]).unwrap();
     let envelope = Envelope::parse(&bytes).unwrap();
-    let labels = [EncryptionLabel::cluster_wide(), EncryptionLabel::namespace_wide(&namespace)];
+    let labels = [
+        EncryptionLabel::cluster_wide(),
+        EncryptionLabel::namespace_wide(&namespace),
+    ];
     assert_eq!(ring.label_that_fits(&envelope, &labels), Some(1));
     assert_eq!(ring.label_that_fits(&envelope, &labels[..1]), None);
 }

@@ -1,0 +1,84 @@
+//! The annotations and labels of the sealed-secrets contract, and the scope they spell.
+//!
+//! An annotation counts only when its value is exactly `true`, as upstream has it.
+
+use std::collections::BTreeMap;
+
+use seal_core::Scope;
+
+/// On a Secret to be sealed and on the SealedSecret: opens under any name in any namespace.
+pub const CLUSTER_WIDE: &str = "sealedsecrets.bitnami.com/cluster-wide";
+/// On a Secret to be sealed and on the SealedSecret: opens under any name in its namespace.
+pub const NAMESPACE_WIDE: &str = "sealedsecrets.bitnami.com/namespace-wide";
+/// On a standing Secret: it may be taken over.
+pub const MANAGED: &str = "sealedsecrets.bitnami.com/managed";
+/// On a standing Secret: merge into it instead of replacing it.
+pub const PATCH: &str = "sealedsecrets.bitnami.com/patch";
+/// In a template: the Secret gets no owner reference.
+pub const SKIP_SET_OWNER_REFERENCES: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
+/// The label of sealing-key Secrets; only the value [`KEY_ACTIVE`] makes one a key.
+pub const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
+/// The value of [`KEY_LABEL`] on keys in use.
+pub const KEY_ACTIVE: &str = "active";
+/// On a SealedSecret: repeated in the metric of its condition.
+pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
+
+/// What `kubectl apply` and kubecfg leave behind: whole manifests, plaintext included. Never sealed,
+/// never copied.
+pub const LAST_APPLIED: [&str; 2] = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "kubecfg.ksonnet.io/last-applied-configuration",
+];
+
+/// Whether `annotation` is set, that is, exactly `true`.
+pub fn is_set(annotations: Option<&BTreeMap<String, String>>, annotation: &str) -> bool {
+    annotations
+        .and_then(|all| all.get(annotation))
+        .is_some_and(|value| value == "true")
+}
+
+/// The scope that `annotations` ask for; cluster-wide wins over namespace-wide.
+pub fn scope(annotations: Option<&BTreeMap<String, String>>) -> Scope {
+    if is_set(annotations, CLUSTER_WIDE) {
+        Scope::ClusterWide
+    } else if is_set(annotations, NAMESPACE_WIDE) {
+        Scope::NamespaceWide
+    } else {
+        Scope::Strict
+    }
+}
+
+/// The annotation that spells `scope`; strict has none.
+pub fn scope_annotation(scope: Scope) -> Option<&'static str> {
+    match scope {
+        Scope::Strict => None,
+        Scope::NamespaceWide => Some(NAMESPACE_WIDE),
+        Scope::ClusterWide => Some(CLUSTER_WIDE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_word_true_sets_a_scope_and_cluster_wide_wins() {
+        let scope_of = |pairs: &[(&str, &str)]| {
+            scope(Some(
+                &pairs
+                    .iter()
+                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                    .collect(),
+            ))
+        };
+        for other in ["false", "TRUE", "True", "1", ""] {
+            assert_eq!(scope_of(&[(CLUSTER_WIDE, other)]), Scope::Strict, "{other:?}");
+        }
+        assert_eq!(scope_of(&[(NAMESPACE_WIDE, "true")]), Scope::NamespaceWide);
+        assert_eq!(
+            scope_of(&[(NAMESPACE_WIDE, "true"), (CLUSTER_WIDE, "true")]),
+            Scope::ClusterWide
+        );
+        assert_eq!(scope(None), Scope::Strict);
+    }
+}

@@ -1,0 +1,54 @@
+use std::collections::HashSet;
+
+use super::*;
+
+// All sources of all crates, as text.
+fn sources(folder: &std::path::Path, all: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_fault_has_a_remedy_a_reason_and_its_own_code_and_sentence() {
+    let mut codes = HashSet::new();
+    let mut sentences = HashSet::new();
+    for kind in CATALOGUE {
+        assert!(!kind.remedy.is_empty(), "{} has no remedy", kind.code);
+        assert!(codes.insert(kind.code), "two faults are called {}", kind.code);
+        let template = matches!(kind.code, "template-unreadable" | "template-failed");
+        assert!(
+            template || sentences.insert(kind.sentence),
+            "{} has another's sentence",
+            kind.code
+        );
+        assert!(
+            kind.reason.starts_with(|first: char| first.is_ascii_uppercase()),
+            "{}",
+            kind.reason
+        );
+        assert!(
+            kind.reason.chars().all(|letter| letter.is_ascii_alphanumeric()),
+            "{}",
+            kind.reason
+        );
+    }
+}
+
+#[test]
+fn every_fault_is_raised_somewhere() {
+    let mut all = String::new();
+    sources(
+        &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
+        &mut all,
+    );
+    for name in NAMES {
+        let raised = format!("Fault::new(&catalogue::{name})");
+        assert!(all.contains(&raised), "nothing raises {name}");
+    }
+}

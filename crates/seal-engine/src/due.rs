@@ -1,0 +1,237 @@
+//! Whether anything is due for an object, from what was recorded when it was last done.
+//!
+//! The record is keyed by the installation (S14), so nobody can forge one, and it is about one object
+//! and one Secret, so nobody can move one. It does not hold or hash a value by itself: the Secret's
+//! uid and resourceVersion stand for its content. Where it is kept is the cluster's affair.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use seal_api::SealedSecret;
+use seal_core::{Fingerprint, InstallationKey, Mac};
+use serde::{Deserialize, Serialize};
+
+/// What has to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Object and Secret are as they were left.
+    Nothing,
+    /// The object or the Secret changed, or nobody knows.
+    Reopen,
+}
+
+/// One state of one Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretVersion {
+    /// Its uid.
+    pub uid: String,
+    /// Its resourceVersion.
+    #[serde(rename = "version")]
+    pub resource_version: String,
+}
+
+/// What is remembered of an object whose Secret was written or found right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    mac: String,
+    /// The Secret as it was left.
+    pub secret: SecretVersion,
+    /// When its templates were rendered, in seconds since 1970: `now` stays what it was.
+    pub rendered: i64,
+    /// The sealing keys that opened it.
+    keys: Vec<String>,
+    /// For each entry, its key as an index into `keys`.
+    entries: BTreeMap<String, usize>,
+    /// The labels and annotations that came from the object: what it no longer names is removed.
+    pub managed: Vec<String>,
+}
+
+/// What is due for `object`, whose Secret now stands at `standing`.
+pub fn due(
+    object: &SealedSecret,
+    record: Option<&Record>,
+    standing: Option<&SecretVersion>,
+    key: &InstallationKey,
+) -> Due {
+    match (record, standing) {
+        (Some(record), Some(standing)) if record.secret == *standing && record.is_about(object, key) => {
+            Due::Nothing
+        }
+        _ => Due::Reopen,
+    }
+}
+
+impl Record {
+    /// The record of `object`, whose Secret was left at `secret`.
+    pub fn new(
+        object: &SealedSecret,
+        secret: SecretVersion,
+        rendered: Timestamp,
+        opened: &BTreeMap<String, Fingerprint>,
+        managed: Vec<String>,
+        key: &InstallationKey,
+    ) -> Self {
+        let mut keys: Vec<String> = opened.values().map(ToString::to_string).collect();
+        keys.sort();
+        keys.dedup();
+        let index = |name: &Fingerprint| keys.binary_search(&name.to_string()).unwrap_or_default();
+        let entries = opened
+            .iter()
+            .map(|(entry, name)| (entry.clone(), index(name)))
+            .collect();
+        let mut record = Self {
+            mac: String::new(),
+            secret,
+            rendered: rendered.as_second(),
+            keys,
+            entries,
+            managed,
+        };
+        record.mac = record.authenticate(object, key).to_text();
+        record
+    }
+
+    /// Whether this record was made by this installation for `object` as it now is.
+    pub fn is_about(&self, object: &SealedSecret, key: &InstallationKey) -> bool {
+        self.authenticate(object, key).matches(&self.mac)
+    }
+
+    /// The key that opened `entry`: a hint that orders trials, never a proof.
+    pub fn key_of(&self, entry: &str) -> Option<Fingerprint> {
+        self.keys.get(*self.entries.get(entry)?)?.parse().ok()
+    }
+
+    /// All keys that this object needs.
+    pub fn keys(&self) -> impl Iterator<Item = Fingerprint> {
+        self.keys.iter().filter_map(|key| key.parse().ok())
+    }
+
+    fn authenticate(&self, object: &SealedSecret, key: &InstallationKey) -> Mac {
+        let rest = (
+            &self.secret,
+            self.rendered,
+            &self.keys,
+            &self.entries,
+            &self.managed,
+        );
+        let rest = serde_json::to_vec(&rest).expect("maps with string keys are JSON");
+        let inputs = inputs(object, key).to_text();
+        key.mac("seal record 1", [inputs.as_bytes(), rest.as_slice()])
+    }
+}
+
+/// A keyed digest of everything that decides what the Secret of `object` should be.
+pub fn inputs(object: &SealedSecret, key: &InstallationKey) -> Mac {
+    let text = |part: &Option<String>| part.clone().unwrap_or_default().into_bytes();
+    let spec = serde_json::to_vec(&object.spec).expect("a spec has string keys only");
+    let scope = seal_api::annotations::scope(object.metadata.annotations.as_ref());
+    let parts = [
+        b"SealedSecret".to_vec(),
+        text(&object.metadata.namespace),
+        text(&object.metadata.name),
+        text(&object.metadata.uid),
+        scope.as_str().as_bytes().to_vec(),
+        spec,
+    ];
+    key.mac("seal inputs 1", parts.iter().map(Vec::as_slice))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> InstallationKey {
+        InstallationKey::from_bytes(&[byte; 32]).unwrap()
+    }
+
+    fn object() -> SealedSecret {
+        let mut object = SealedSecret::default();
+        object.metadata.namespace = Some("prod".to_owned());
+        object.metadata.name = Some("db".to_owned());
+        object.metadata.uid = Some("u1".to_owned());
+        object
+            .spec
+            .encrypted_data
+            .insert("a".to_owned(), Some("AgA=".to_owned()));
+        object
+    }
+
+    fn version(resource_version: &str) -> SecretVersion {
+        SecretVersion {
+            uid: "s1".to_owned(),
+            resource_version: resource_version.to_owned(),
+        }
+    }
+
+    fn record(object: &SealedSecret) -> Record {
+        Record::new(
+            object,
+            version("7"),
+            Timestamp::UNIX_EPOCH,
+            &BTreeMap::new(),
+            Vec::new(),
+            &key(1),
+        )
+    }
+
+    #[test]
+    fn nothing_is_due_when_neither_object_nor_secret_changed() {
+        let record = record(&object());
+        assert_eq!(
+            due(&object(), Some(&record), Some(&version("7")), &key(1)),
+            Due::Nothing
+        );
+        let kept = serde_json::to_string(&record).unwrap();
+        let read: Record = serde_json::from_str(&kept).unwrap();
+        assert_eq!(
+            due(&object(), Some(&read), Some(&version("7")), &key(1)),
+            Due::Nothing
+        );
+    }
+
+    #[test]
+    fn an_older_secret_put_back_is_seen_even_with_its_old_record() {
+        let record = record(&object());
+        assert_eq!(
+            due(&object(), Some(&record), Some(&version("9")), &key(1)),
+            Due::Reopen
+        );
+        let mut forged = record.clone();
+        forged.secret = version("9");
+        assert_eq!(
+            due(&object(), Some(&forged), Some(&version("9")), &key(1)),
+            Due::Reopen
+        );
+    }
+
+    #[test]
+    fn spec_scope_template_name_and_uid_are_all_inputs() {
+        let record = record(&object());
+        let changes: [fn(&mut SealedSecret); 5] = [
+            |object| {
+                object.spec.encrypted_data.insert("b".to_owned(), None);
+            },
+            |object| {
+                let scope = seal_api::annotations::CLUSTER_WIDE.to_owned();
+                object.metadata.annotations = Some([(scope, "true".to_owned())].into());
+            },
+            |object| object.spec.template = Some(seal_api::SecretTemplate::default()),
+            |object| object.metadata.name = Some("other".to_owned()),
+            |object| object.metadata.uid = Some("u2".to_owned()),
+        ];
+        for change in changes {
+            let mut changed = object();
+            change(&mut changed);
+            assert_eq!(
+                due(&changed, Some(&record), Some(&version("7")), &key(1)),
+                Due::Reopen
+            );
+        }
+        assert_eq!(
+            due(&object(), Some(&record), Some(&version("7")), &key(2)),
+            Due::Reopen
+        );
+        assert_eq!(due(&object(), None, Some(&version("7")), &key(1)), Due::Reopen);
+        assert_eq!(due(&object(), Some(&record), None, &key(1)), Due::Reopen);
+    }
+}
