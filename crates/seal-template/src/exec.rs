@@ -2,8 +2,11 @@
 //! so that no template can exhaust the thread's; expressions are `exec::evaluate`'s.
 
 mod evaluate;
+mod iterate;
 
 use std::fmt::Display;
+
+use iterate::Items;
 
 use zeroize::Zeroizing;
 
@@ -14,7 +17,10 @@ use crate::limits::{Limit, Limits};
 use crate::node::{Action, Branch, Command, Invocation, Node, Operand, Pipe};
 use crate::printf;
 use crate::template::Template;
-use crate::value::{Buffer, Element, List, Text, Value};
+use crate::value::{Buffer, Element, Value};
+
+/// Bytes of a node's source that a fault quotes (Go: all of it); faults end up in conditions and events.
+const MAX_NODE: usize = 256;
 
 /// Renders `template` with `dot`.
 pub(crate) fn render(
@@ -111,60 +117,6 @@ enum Frame<'t> {
     },
     /// A template was called from here.
     Caller { definition: &'t str, base: usize },
-}
-
-enum Items {
-    Numbers {
-        next: u64,
-        end: u64,
-        of: fn(u64) -> Value,
-    },
-    List {
-        list: List,
-        next: usize,
-    },
-    Bytes {
-        bytes: Text,
-        next: usize,
-    },
-    Map {
-        entries: std::vec::IntoIter<(Text, Value)>,
-        element: Element,
-    },
-}
-
-impl Iterator for Items {
-    type Item = (Slot, Slot);
-
-    fn next(&mut self) -> Option<(Slot, Slot)> {
-        match self {
-            Items::Numbers { next, end, of } => {
-                let number = (*next < *end).then_some(*next)?;
-                *next += 1;
-                Some((Slot::plain(Value::Nil), Slot::plain(of(number))))
-            }
-            Items::List { list, next } => {
-                let item = list.items().get(*next)?.clone();
-                *next += 1;
-                Some((
-                    Slot::plain(Value::Int(*next as i64 - 1)),
-                    Slot::element(item, list.element()),
-                ))
-            }
-            Items::Bytes { bytes, next } => {
-                let byte = *bytes.get(*next)?;
-                *next += 1;
-                Some((
-                    Slot::plain(Value::Int(*next as i64 - 1)),
-                    Slot::plain(Value::Uint8(byte)),
-                ))
-            }
-            Items::Map { entries, element } => {
-                let (key, value) = entries.next()?;
-                Some((Slot::plain(Value::Text(key)), Slot::element(value, *element)))
-            }
-        }
-    }
 }
 
 impl<'t> Execution<'t, '_> {
@@ -339,66 +291,6 @@ impl<'t> Execution<'t, '_> {
         Ok(())
     }
 
-    /// What to iterate over; `None` when there is nothing and `else` is due.
-    fn items(&mut self, value: &Value, branch: &Branch) -> Outcome<Option<Items>> {
-        let numbers = |end: u64, of: fn(u64) -> Value| {
-            if branch.pipe.variables.len() > 1 {
-                return Err(FaultKind::TooManyVariables);
-            }
-            Ok((end > 0).then_some(Items::Numbers { next: 0, end, of }))
-        };
-        match value {
-            Value::Nil => Ok(None),
-            Value::Int(end) => numbers(u64::try_from(*end).unwrap_or(0), |number| {
-                Value::Int(number as i64)
-            }),
-            Value::Int64(end) => numbers(u64::try_from(*end).unwrap_or(0), |number| {
-                Value::Int64(number as i64)
-            }),
-            Value::Uint8(end) => numbers(u64::from(*end), |number| Value::Uint8(number as u8)),
-            Value::Uint64(end) => numbers(*end, Value::Uint64),
-            Value::List(list) => Ok((!list.is_empty()).then(|| Items::List {
-                list: list.clone(),
-                next: 0,
-            })),
-            Value::Bytes(bytes) => Ok((!bytes.is_empty()).then(|| Items::Bytes {
-                bytes: bytes.clone(),
-                next: 0,
-            })),
-            Value::Map(map) => {
-                self.spend(map.len() as u64)?;
-                let entries = map.entries();
-                let element = map.element();
-                Ok((!entries.is_empty()).then(|| Items::Map {
-                    entries: entries.into_iter(),
-                    element,
-                }))
-            }
-            other => Err(FaultKind::NotIterable(other.type_name())),
-        }
-    }
-
-    /// Sets the loop's variables: with two, the first is the index.
-    fn bind(&mut self, branch: &'t Branch, index: Slot, element: &Slot) -> Outcome<()> {
-        let names = &branch.pipe.variables;
-        let values = match names.as_slice() {
-            [] => return Ok(()),
-            [_] => vec![element.clone()],
-            _ => vec![index, element.clone()],
-        };
-        if branch.pipe.assigns {
-            return names
-                .iter()
-                .zip(values)
-                .try_for_each(|(name, value)| self.assign(name, value));
-        }
-        let first = self.variables.len() - values.len();
-        for ((_, slot), value) in self.variables[first..].iter_mut().zip(values) {
-            *slot = value;
-        }
-        Ok(())
-    }
-
     fn assign(&mut self, name: &str, value: Slot) -> Outcome<()> {
         match self.variables[self.base..]
             .iter_mut()
@@ -436,6 +328,11 @@ impl<'t> Execution<'t, '_> {
             At::Command(command) => (command.position, command),
             At::Operand(operand) => (operand.position, operand),
         };
+        let mut node = node.to_string();
+        if node.len() > MAX_NODE {
+            node.truncate(node.floor_char_boundary(MAX_NODE));
+            node.push_str("...");
+        }
         let before = &self.template.source[..position];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place {
@@ -443,7 +340,7 @@ impl<'t> Execution<'t, '_> {
             line: 1 + before.matches('\n').count(),
             column: position - line_start,
             executing: self.definition.to_owned(),
-            node: node.to_string(),
+            node,
         }
     }
 }

@@ -168,12 +168,12 @@ impl Value {
         units as u64
     }
 
-    /// How many bytes, elements or entries it holds itself, which is what limits count.
-    pub(crate) fn weight(&self) -> usize {
+    /// How many bytes it holds itself, if nobody else holds it: then it was just made.
+    pub(crate) fn fresh_weight(&self) -> usize {
         match self {
-            Value::Text(text) | Value::Bytes(text) => text.len(),
-            Value::List(list) => list.len().saturating_mul(size_of::<Value>()),
-            Value::Map(map) => map.len().saturating_mul(4 * size_of::<Value>()),
+            Value::Text(text) | Value::Bytes(text) if text.is_unshared() => text.len(),
+            Value::List(list) if list.is_unshared() => list.len().saturating_mul(size_of::<Value>()),
+            Value::Map(map) if map.is_unshared() => map.len().saturating_mul(4 * size_of::<Value>()),
             _ => 0,
         }
     }

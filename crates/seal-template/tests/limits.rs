@@ -203,7 +203,11 @@ proptest! {
     }
 }
 
-const PARTS: [&str; 56] = [
+const PARTS: [&str; 60] = [
+    "é",
+    "\n",
+    "$é",
+    ".世",
     "{{",
     "}}",
     "{{- ",

@@ -262,8 +262,9 @@ impl<'t> Execution<'t, '_> {
     /// Pays for what a call made, or reports its refusal at `node`.
     fn settle(&mut self, node: At<'t>, name: &str, result: Result<Value, CallFault>) -> Outcome<Slot> {
         let paid = result.and_then(|value| {
-            self.call.admit(value.weight())?;
-            self.call.spend(value.weight() as u64 / 8)?;
+            let weight = value.fresh_weight();
+            self.call.admit(weight)?;
+            self.call.spend(weight as u64 / 8)?;
             Ok(value)
         });
         match paid {

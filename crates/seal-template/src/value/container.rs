@@ -91,6 +91,12 @@ impl List {
         self.items().is_empty()
     }
 
+    pub(crate) fn is_unshared(&self) -> bool {
+        self.items
+            .as_ref()
+            .is_some_and(|items| Arc::strong_count(items) == 1)
+    }
+
     /// Go's name of the type.
     pub fn type_name(&self) -> &'static str {
         match self.element {
@@ -116,7 +122,8 @@ impl Map {
         )
     }
 
-    fn of(element: Element, entries: impl IntoIterator<Item = (Text, Value)>) -> Self {
+    /// A map whose values are all of that type.
+    pub(crate) fn of(element: Element, entries: impl IntoIterator<Item = (Text, Value)>) -> Self {
         Map {
             element,
             entries: Arc::new(Entries(RwLock::new(entries.into_iter().collect()))),
@@ -186,6 +193,10 @@ impl Map {
             Element::Int => "map[string]int",
             Element::List => "map[string][]interface {}",
         }
+    }
+
+    pub(crate) fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.entries) == 1
     }
 
     /// Whether both names stand for one and the same map.
