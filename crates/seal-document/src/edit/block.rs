@@ -3,7 +3,8 @@
 use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
-use crate::edit::{EditFault, Place, Splicer, end_of};
+use crate::edit::EditFault;
+use crate::edit::splicer::{Place, Splicer, end_of};
 use crate::node::{Node, NodeKind, ScalarStyle};
 use crate::value::{Mapping, Value};
 use crate::write::Emitter;

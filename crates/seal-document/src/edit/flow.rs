@@ -3,8 +3,9 @@
 use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
+use crate::edit::EditFault;
 use crate::edit::layout::{indentation, indentation_of};
-use crate::edit::{EditFault, Place, Splicer, end_of, spaced};
+use crate::edit::splicer::{Place, Splicer, end_of, spaced};
 use crate::node::{Node, NodeKind};
 use crate::value::{Mapping, Value};
 use crate::write::{Emitter, FlowWriter, KeyOrder, quote_json};

@@ -444,3 +444,48 @@ impl Analysis {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(value: Value) -> String {
+        to_yaml(&value, KeyOrder::Sorted).unwrap().to_string()
+    }
+
+    #[test]
+    fn breaks_of_yaml_1_1_are_escaped_where_go_writes_them_raw_or_loses_them() {
+        assert_eq!(
+            written("a\u{85}b\u{2028}c\u{2029}d\n".into()),
+            "\"a\\Nb\\Lc\\Pd\\n\"\n"
+        );
+    }
+
+    #[test]
+    fn characters_that_go_refuses_are_escaped() {
+        assert_eq!(written("\u{7F}\u{9F}\u{FFFE}".into()), "\"\\x7F\\x9F\\uFFFE\"\n");
+    }
+
+    #[test]
+    fn a_key_that_would_be_read_as_a_merge_is_quoted() {
+        assert_eq!(
+            written(Value::from(Mapping::from_iter([("<<", "<<")]))),
+            "\"<<\": <<\n"
+        );
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_refused() {
+        assert_eq!(
+            to_yaml(&Value::Float(f64::INFINITY), KeyOrder::Sorted).unwrap_err(),
+            WriteError
+        );
+    }
+
+    #[test]
+    fn entries_keep_their_order_when_asked() {
+        let mapping = Mapping::from_iter([("kind", "Secret"), ("apiVersion", "v1")]);
+        let kept = to_yaml(&mapping.into(), KeyOrder::Kept).unwrap();
+        assert_eq!(*kept, "kind: Secret\napiVersion: v1\n");
+    }
+}
