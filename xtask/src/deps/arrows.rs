@@ -15,7 +15,7 @@ pub(crate) struct Room {
     pub(crate) ships: bool,
 }
 
-/// The arrows, as crates/README.md draws them.
+/// The arrows, as the table of crates/README.md draws them; a test compares the two.
 pub(crate) const ROOMS: &[Room] = &[
     Room {
         name: "seal-document",
@@ -374,6 +374,46 @@ mod tests {
                 room.name
             );
         }
+    }
+
+    /// The README's rows: a crate and its last column, such as "core, document" or "all above but the controller".
+    fn drawn(readme: &str) -> Vec<(String, Vec<String>)> {
+        let mut rows: Vec<(String, Vec<String>)> = Vec::new();
+        for line in readme.lines() {
+            let Some((name, rest)) = line
+                .strip_prefix("| [`seal-")
+                .and_then(|line| line.split_once('`'))
+            else {
+                continue;
+            };
+            let cell = rest.trim_end_matches('|').rsplit('|').next().unwrap().trim();
+            let above = rows.iter().map(|(name, _)| name.clone());
+            let mut uses: Vec<String> = match cell {
+                "–" => Vec::new(),
+                "all above" => above.collect(),
+                "all above but the controller" => above.filter(|name| name != "seal-controller").collect(),
+                list => list.split(", ").map(|name| format!("seal-{name}")).collect(),
+            };
+            uses.sort();
+            rows.push((format!("seal-{name}"), uses));
+        }
+        rows
+    }
+
+    #[test]
+    fn table_is_the_one_that_the_readme_draws() {
+        let readme = std::fs::read_to_string(crate::workspace().join("crates/README.md")).unwrap();
+        let mut ours: Vec<(String, Vec<String>)> = ROOMS
+            .iter()
+            .map(|room| {
+                (
+                    room.name.to_owned(),
+                    room.may_use.iter().map(|name| (*name).to_owned()).collect(),
+                )
+            })
+            .collect();
+        ours.iter_mut().for_each(|(_, uses)| uses.sort());
+        assert_eq!(ours, drawn(&readme));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! failing steps. Nothing is run here.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -21,6 +22,29 @@ pub(crate) enum Tier {
     Cluster,
     Fuzz,
 }
+
+/// What control planes in network namespaces of their own need.
+const PLANES: &[Prerequisite] = &[
+    Prerequisite::Linux,
+    Prerequisite::Go,
+    Prerequisite::Program {
+        name: "ip",
+        package: "iproute2",
+    },
+    Prerequisite::Program {
+        name: "unshare",
+        package: "util-linux",
+    },
+    Prerequisite::Program {
+        name: "nsenter",
+        package: "util-linux",
+    },
+    Prerequisite::Program {
+        name: "mount",
+        package: "mount",
+    },
+    Prerequisite::Namespaces,
+];
 
 /// One thing that passes or fails.
 #[derive(Debug)]
@@ -107,20 +131,7 @@ impl Tier {
     fn demands(self) -> &'static [Prerequisite] {
         match self {
             Self::Checks | Self::Unit | Self::Vectors | Self::Cli => &[],
-            Self::Interop => &[
-                Prerequisite::Linux,
-                Prerequisite::Go,
-                Prerequisite::Program {
-                    name: "ip",
-                    package: "iproute2",
-                },
-                Prerequisite::Program {
-                    name: "unshare",
-                    package: "util-linux",
-                },
-                Prerequisite::Namespaces,
-            ],
-            Self::Cluster => &[Prerequisite::Linux, Prerequisite::Go],
+            Self::Interop | Self::Cluster => PLANES,
             Self::Fuzz => &[Prerequisite::NightlyRust],
         }
     }
@@ -135,7 +146,13 @@ impl Tier {
                 Group::Age,
                 Group::System,
             ],
-            Self::Cluster => &[Group::ControlPlane, Group::Helm, Group::System],
+            // The test bed's own tests start the upstream controller too.
+            Self::Cluster => &[
+                Group::ControlPlane,
+                Group::SealedSecrets,
+                Group::Helm,
+                Group::System,
+            ],
             Self::Fuzz => &[Group::Fuzz],
         }
     }
@@ -184,22 +201,17 @@ pub(crate) fn steps(tier: Tier) -> Result<Vec<Step>, Failure> {
             if tier != Tier::Vectors {
                 steps.push(step("programs", Action::Compile));
             }
-            let own = crate_targets(tier)?;
-            if !own.is_empty() {
-                steps.push(step(
-                    &format!("tests of crates: {}", own.join(", ")),
-                    named_tests(&own),
-                ));
+            if !targets(&suite())?
+                .iter()
+                .any(|target| Tier::of_target(target) == Some(tier))
+            {
+                let words = format!("tests/suite/tests/{}.rs is missing", tier.name());
+                steps.push(step("suite", Action::Refuse(words)));
             }
-            let suite: Vec<String> = targets(&suite())?
-                .into_iter()
-                .filter(|target| Tier::of_target(target) == Some(tier))
-                .collect();
-            let action = match suite.is_empty() {
-                true => Action::Refuse(format!("tests/suite/tests/{}.rs is missing", tier.name())),
-                false => named_tests(&suite),
-            };
-            steps.push(step(&format!("{} tests", tier.name()), action));
+            let mine = targets_of(tier)?;
+            if !mine.is_empty() {
+                steps.push(step(&format!("tests: {}", mine.join(", ")), named_tests(&mine)));
+            }
         }
     }
     Ok(steps)
@@ -249,21 +261,23 @@ fn suite() -> PathBuf {
     workspace().join("tests/suite/tests")
 }
 
-/// Integration tests beside a crate: the crates' own run with the vectors, the test bed's need a control plane.
-fn crate_targets(tier: Tier) -> Result<Vec<String>, Failure> {
-    let folders = match tier {
-        Tier::Vectors => children(&workspace().join("crates"))?,
-        Tier::Cluster => vec!["testbed".to_owned()],
-        _ => Vec::new(),
-    };
-    let above = workspace().join(if tier == Tier::Vectors { "crates" } else { "tests" });
-    let mut found = Vec::new();
-    for folder in folders {
-        found.extend(targets(&above.join(folder).join("tests"))?);
+/// The test targets of `tier`, each name once, since Cargo runs every target of that name: the suite's, and those
+/// beside a crate. Where the name does not tell, a crate's run with the vectors and the test bed's with the cluster.
+fn targets_of(tier: Tier) -> Result<Vec<String>, Failure> {
+    let mut folders = vec![
+        (suite(), None),
+        (workspace().join("tests/testbed/tests"), Some(Tier::Cluster)),
+    ];
+    let crates = workspace().join("crates");
+    for name in children(&crates)? {
+        folders.push((crates.join(name).join("tests"), Some(Tier::Vectors)));
     }
-    found.sort();
-    found.dedup();
-    Ok(found)
+    let mut mine = BTreeSet::new();
+    for (folder, otherwise) in folders {
+        let all = targets(&folder)?.into_iter();
+        mine.extend(all.filter(|target| Tier::of_target(target).or(otherwise) == Some(tier)));
+    }
+    Ok(mine.into_iter().collect())
 }
 
 /// The names of the test targets that Cargo finds in a folder: `x.rs` and `x/main.rs`.
@@ -280,7 +294,14 @@ fn targets(folder: &Path) -> Result<Vec<String>, Failure> {
 fn children(folder: &Path) -> Result<Vec<String>, Failure> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
         Err(error) => {
             return Err(Failure::Fault(format!(
                 "{} cannot be read: {error}",
