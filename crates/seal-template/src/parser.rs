@@ -16,6 +16,9 @@ use crate::value::Text;
 /// Parentheses and blocks within each other (Go: 10,000 parentheses, blocks without end).
 const MAX_NESTING: usize = 200;
 
+/// Bytes of a complaint (Go: no bound); some quote a name of any length.
+const MAX_MESSAGE: usize = 512;
+
 /// The templates that a source defines, its own body under its own name.
 pub(crate) type Definitions = BTreeMap<String, Vec<Node>>;
 
@@ -131,10 +134,12 @@ impl<'s> Parser<'s> {
     }
 
     fn fail<T>(&self, message: impl Into<String>) -> Parse<T> {
+        let mut message = message.into();
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
         Err(ParseFault {
             template: self.name.to_owned(),
             line: self.tokens[0].line,
-            message: message.into(),
+            message,
         })
     }
 
