@@ -15,77 +15,59 @@ pub(crate) struct Room {
     pub(crate) ships: bool,
 }
 
+impl Room {
+    const fn pure(name: &'static str, may_use: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            may_use,
+            pure: true,
+            ships: false,
+        }
+    }
+
+    const fn edge(name: &'static str, may_use: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            may_use,
+            pure: false,
+            ships: false,
+        }
+    }
+
+    const fn program(name: &'static str, may_use: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            may_use,
+            pure: false,
+            ships: true,
+        }
+    }
+}
+
+const DOCUMENT: &str = "seal-document";
+const CORE: &str = "seal-core";
+const TEMPLATE: &str = "seal-template";
+const API: &str = "seal-api";
+const ENGINE: &str = "seal-engine";
+const CLUSTER: &str = "seal-cluster";
+
 /// The arrows, as the table of crates/README.md draws them; a test compares the two.
 pub(crate) const ROOMS: &[Room] = &[
-    Room {
-        name: "seal-document",
-        may_use: &[],
-        pure: true,
-        ships: false,
-    },
-    Room {
-        name: "seal-core",
-        may_use: &["seal-document"],
-        pure: true,
-        ships: false,
-    },
-    Room {
-        name: "seal-template",
-        may_use: &["seal-document"],
-        pure: true,
-        ships: false,
-    },
-    Room {
-        name: "seal-api",
-        may_use: &["seal-core"],
-        pure: true,
-        ships: false,
-    },
-    Room {
-        name: "seal-engine",
-        may_use: &["seal-document", "seal-core", "seal-template", "seal-api"],
-        pure: true,
-        ships: false,
-    },
-    Room {
-        name: "seal-cluster",
-        may_use: &["seal-engine", "seal-api"],
-        pure: false,
-        ships: false,
-    },
-    Room {
-        name: "seal-controller",
-        may_use: &[
-            "seal-document",
-            "seal-core",
-            "seal-template",
-            "seal-api",
-            "seal-engine",
-            "seal-cluster",
-        ],
-        pure: false,
-        ships: true,
-    },
-    Room {
-        name: "seal-cli",
-        may_use: &[
-            "seal-document",
-            "seal-core",
-            "seal-template",
-            "seal-api",
-            "seal-engine",
-            "seal-cluster",
-        ],
-        pure: false,
-        ships: true,
-    },
+    Room::pure(DOCUMENT, &[]),
+    Room::pure(CORE, &[DOCUMENT]),
+    Room::pure(TEMPLATE, &[]),
+    Room::pure(API, &[CORE, DOCUMENT]),
+    Room::pure(ENGINE, &[DOCUMENT, CORE, TEMPLATE, API]),
+    Room::edge(CLUSTER, &[ENGINE, API, CORE]),
+    Room::program(
+        "seal-controller",
+        &[DOCUMENT, CORE, TEMPLATE, API, ENGINE, CLUSTER],
+    ),
+    Room::program("seal-cli", &[DOCUMENT, CORE, TEMPLATE, API, ENGINE, CLUSTER]),
 ];
 
-/// A foreign crate that must not be reached, why, and what to use instead.
-struct Ban {
-    name: &'static str,
-    reason: &'static str,
-}
+/// A foreign crate that must not be reached, and why not with what to use instead.
+type Ban = (&'static str, &'static str);
 
 const ASYNC: &str = "a pure crate waits for nothing; replacement: state a need, the caller awaits the answer";
 const NETWORK: &str =
@@ -97,146 +79,56 @@ const PROCESS: &str =
 
 /// What no pure crate reaches at any depth.
 const NOT_PURE: &[Ban] = &[
-    Ban {
-        name: "tokio",
-        reason: ASYNC,
-    },
-    Ban {
-        name: "async-std",
-        reason: ASYNC,
-    },
-    Ban {
-        name: "smol",
-        reason: ASYNC,
-    },
-    Ban {
-        name: "async-io",
-        reason: ASYNC,
-    },
-    Ban {
-        name: "futures-executor",
-        reason: ASYNC,
-    },
-    Ban {
-        name: "mio",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "socket2",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "kube-client",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "kube-runtime",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "hyper",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "hyper-util",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "h2",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "reqwest",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "ureq",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "axum",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "tower",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "tonic",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "rustls",
-        reason: NETWORK,
-    },
-    Ban {
-        name: "tempfile",
-        reason: FILES,
-    },
-    Ban {
-        name: "ignore",
-        reason: FILES,
-    },
-    Ban {
-        name: "walkdir",
-        reason: FILES,
-    },
-    Ban {
-        name: "notify",
-        reason: FILES,
-    },
-    Ban {
-        name: "clap",
-        reason: PROCESS,
-    },
-    Ban {
-        name: "anstream",
-        reason: PROCESS,
-    },
-    Ban {
-        name: "rpassword",
-        reason: PROCESS,
-    },
-    Ban {
-        name: "tracing-subscriber",
-        reason: PROCESS,
-    },
+    ("tokio", ASYNC),
+    ("async-std", ASYNC),
+    ("smol", ASYNC),
+    ("async-io", ASYNC),
+    ("futures-executor", ASYNC),
+    ("mio", NETWORK),
+    ("socket2", NETWORK),
+    ("kube-client", NETWORK),
+    ("kube-runtime", NETWORK),
+    ("hyper", NETWORK),
+    ("hyper-util", NETWORK),
+    ("h2", NETWORK),
+    ("reqwest", NETWORK),
+    ("ureq", NETWORK),
+    ("axum", NETWORK),
+    ("tower", NETWORK),
+    ("tonic", NETWORK),
+    ("rustls", NETWORK),
+    ("tempfile", FILES),
+    ("ignore", FILES),
+    ("walkdir", FILES),
+    ("notify", FILES),
+    ("clap", PROCESS),
+    ("anstream", PROCESS),
+    ("rpassword", PROCESS),
+    ("tracing-subscriber", PROCESS),
 ];
 
 /// What must not be linked into a program that users run, although tests use some of it as oracles.
 const NOT_SHIPPED: &[Ban] = &[
-    Ban {
-        name: "rsa",
-        reason: "timing side channel RUSTSEC-2023-0071; replacement: aws-lc-rs",
-    },
-    Ban {
-        name: "serde_yaml",
-        reason: "archived upstream; replacement: seal-document",
-    },
-    Ban {
-        name: "ring",
-        reason: "a second cryptographic library; replacement: aws-lc-rs",
-    },
-    Ban {
-        name: "openssl-sys",
-        reason: "links the system's OpenSSL; replacement: aws-lc-rs and rustls",
-    },
-    Ban {
-        name: "native-tls",
-        reason: "links the system's TLS; replacement: rustls",
-    },
-    Ban {
-        name: "proptest",
-        reason: "a test tool; replacement: a dev-dependency",
-    },
-    Ban {
-        name: "seal-testbed",
-        reason: "test props do not ship; replacement: a dev-dependency of tests/",
-    },
-    Ban {
-        name: "seal-peers",
-        reason: "test props do not ship; replacement: a dev-dependency of tests/",
-    },
+    (
+        "rsa",
+        "timing side channel RUSTSEC-2023-0071; replacement: aws-lc-rs",
+    ),
+    ("serde_yaml", "archived upstream; replacement: seal-document"),
+    ("ring", "a second cryptographic library; replacement: aws-lc-rs"),
+    (
+        "openssl-sys",
+        "links the system's OpenSSL; replacement: aws-lc-rs and rustls",
+    ),
+    ("native-tls", "links the system's TLS; replacement: rustls"),
+    ("proptest", "a test tool; replacement: a dev-dependency"),
+    (
+        "seal-testbed",
+        "test props do not ship; replacement: a dev-dependency of tests/",
+    ),
+    (
+        "seal-peers",
+        "test props do not ship; replacement: a dev-dependency of tests/",
+    ),
 ];
 
 /// What is wrong with the normal dependencies of `room`.
@@ -254,13 +146,13 @@ pub(crate) fn judge(room: &Room, tree: &Tree) -> Vec<String> {
         })
         .collect();
     let walls = [(room.pure, NOT_PURE), (room.ships, NOT_SHIPPED)];
-    for ban in walls
+    for (name, reason) in walls
         .into_iter()
         .filter(|(stands, _)| *stands)
         .flat_map(|(_, bans)| bans)
     {
-        if let Some(route) = tree.route_to(ban.name) {
-            complaints.push(format!("{route}: {}", ban.reason));
+        if let Some(route) = tree.route_to(name) {
+            complaints.push(format!("{route}: {reason}"));
         }
     }
     complaints
