@@ -4,6 +4,7 @@ pub mod environment;
 pub mod fault;
 pub mod function;
 pub mod limits;
+pub mod sprig;
 pub mod value;
 
 mod builtins;
