@@ -38,6 +38,8 @@ pub struct Opened {
     pub plaintext: Plaintext,
     /// The key that opened it.
     pub key: Fingerprint,
+    /// How many keys were asked: one private operation each.
+    pub asked: usize,
 }
 
 /// A value that did not open.
@@ -124,7 +126,7 @@ impl KeyRing {
             return Err(self.none_fits(envelope));
         }
         let asked = candidates.len().min(most);
-        for candidate in candidates.into_iter().take(most) {
+        for (index, candidate) in candidates.into_iter().take(most).enumerate() {
             let Some(session_key) = candidate.key.unwrap_session_key(envelope.wrapped_key, label) else {
                 continue;
             };
@@ -132,7 +134,11 @@ impl KeyRing {
             let plaintext =
                 open_payload(envelope.payload, &session_key).ok_or(OpenError::Tampered { key })?;
             candidate.opened.fetch_add(1, Ordering::Relaxed);
-            return Ok(Opened { plaintext, key });
+            return Ok(Opened {
+                plaintext,
+                key,
+                asked: index + 1,
+            });
         }
         Err(OpenError::NoKey { asked })
     }

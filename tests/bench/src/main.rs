@@ -1,0 +1,43 @@
+//! Seal beside the real peers: the same work in the same run on the same machine, as ratios of
+//! medians. Nothing here asserts a time; targets are printed beside what was measured.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark talks to people"
+)]
+
+mod cold_start;
+mod command;
+mod fixture;
+mod report;
+mod unseal;
+
+use anyhow::bail;
+
+use crate::report::Row;
+
+const PARTS: [(&str, Part); 3] = [
+    ("command", command::measure),
+    ("unseal", unseal::measure),
+    ("cold-start", cold_start::measure),
+];
+
+type Part = fn() -> anyhow::Result<Vec<Row>>;
+
+fn main() -> anyhow::Result<()> {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) {
+        bail!("there is no part {unknown:?}; there are {}", names.join(", "));
+    }
+    let mut rows = Vec::new();
+    for (name, part) in PARTS {
+        if asked.is_empty() || asked.iter().any(|asked| asked == name) {
+            eprintln!("measuring {name} …");
+            rows.extend(part()?);
+        }
+    }
+    println!("{}", report::table(&rows));
+    Ok(())
+}

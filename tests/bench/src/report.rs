@@ -1,0 +1,71 @@
+//! Medians, and the table that README repeats. It measures nothing.
+
+use std::time::{Duration, Instant};
+
+/// One comparison.
+pub(crate) struct Row {
+    /// What was done.
+    pub(crate) what: String,
+    /// What it was compared with, in its unit.
+    pub(crate) peer: String,
+    /// What we needed.
+    pub(crate) ours: String,
+    /// The ratio, and what was aimed at.
+    pub(crate) ratio: f64,
+    /// The target, in words.
+    pub(crate) target: &'static str,
+}
+
+/// The rows as a Markdown table.
+pub(crate) fn table(rows: &[Row]) -> String {
+    let mut text = String::from("| what | peer | Seal | ratio | target |\n|---|---|---|---|---|\n");
+    for Row {
+        what,
+        peer,
+        ours,
+        ratio,
+        target,
+    } in rows
+    {
+        text.push_str(&format!("| {what} | {peer} | {ours} | {ratio:.2} | {target} |\n"));
+    }
+    text
+}
+
+/// The median of `samples`, which must not be empty.
+pub(crate) fn median(samples: &mut [Duration]) -> Duration {
+    samples.sort_unstable();
+    samples[samples.len() / 2]
+}
+
+/// Runs both in turn `rounds` times, so that a busy moment meets both, and gives their medians.
+pub(crate) fn in_turn(
+    rounds: usize,
+    mut left: impl FnMut() -> anyhow::Result<()>,
+    mut right: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<(Duration, Duration)> {
+    let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+    left()?;
+    right()?;
+    for _ in 0..rounds {
+        lefts.push(timed(&mut left)?);
+        rights.push(timed(&mut right)?);
+    }
+    Ok((median(&mut lefts), median(&mut rights)))
+}
+
+fn timed(work: &mut impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
+    let begin = Instant::now();
+    work()?;
+    Ok(begin.elapsed())
+}
+
+/// `duration` in milliseconds, for people.
+pub(crate) fn milliseconds(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1e3;
+    if milliseconds < 100.0 {
+        format!("{milliseconds:.2} ms")
+    } else {
+        format!("{milliseconds:.0} ms")
+    }
+}
