@@ -37,8 +37,8 @@ pub(super) fn to_float(value: &Value) -> f64 {
 /// Month and weekday are the only named integers that cast knows.
 fn enumeration(value: &Value) -> Option<i64> {
     match (value.downcast::<Month>(), value.downcast::<Weekday>()) {
-        (Some(month), _) => Some(i64::from(month.0)),
-        (_, Some(day)) => Some(i64::from(day.0)),
+        (Some(month), _) => Some(month.0),
+        (_, Some(day)) => Some(day.0),
         _ => None,
     }
 }

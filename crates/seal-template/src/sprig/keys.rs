@@ -18,8 +18,9 @@ use crate::sprig::encodings::{decode_base64, encode_base64};
 use crate::value::{Text, Value};
 
 /// Fuel for making an RSA key: about two seconds for 4096 bits, a fifth of one for 2048.
-const RSA_4096_FUEL: u64 = 1_500_000;
-const RSA_2048_FUEL: u64 = 250_000;
+/// With the default limits a rendering makes one of the former or eight of the latter.
+const RSA_4096_FUEL: u64 = 2_500_000;
+const RSA_2048_FUEL: u64 = 450_000;
 /// Reading or using a key of any kind.
 const KEY_FUEL: u64 = 20_000;
 /// RSA keys from elsewhere that are larger take too long to use.
