@@ -34,6 +34,7 @@ pub struct SecretVersion {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     mac: String,
+    inputs: String,
     /// The Secret as it was left.
     pub secret: SecretVersion,
     /// When its templates were rendered, in seconds since 1970: `now` stays what it was.
@@ -81,6 +82,7 @@ impl Record {
             .collect();
         let mut record = Self {
             mac: String::new(),
+            inputs: inputs(object, key).to_text(),
             secret,
             rendered: rendered.as_second(),
             keys,
@@ -93,6 +95,12 @@ impl Record {
 
     /// Whether this record was made by this installation for `object` as it now is.
     pub fn is_about(&self, object: &SealedSecret, key: &InstallationKey) -> bool {
+        self.is_authentic(object, key) && inputs(object, key).matches(&self.inputs)
+    }
+
+    /// Whether this record was made by this installation for `object`, as it now is or as it once was:
+    /// enough to know which Secret is of our making, and which labels in it came from the object.
+    pub fn is_authentic(&self, object: &SealedSecret, key: &InstallationKey) -> bool {
         self.authenticate(object, key).matches(&self.mac)
     }
 
@@ -107,7 +115,10 @@ impl Record {
     }
 
     fn authenticate(&self, object: &SealedSecret, key: &InstallationKey) -> Mac {
+        let metadata = &object.metadata;
         let rest = (
+            (&metadata.namespace, &metadata.name, &metadata.uid),
+            &self.inputs,
             &self.secret,
             self.rendered,
             &self.keys,
@@ -115,8 +126,7 @@ impl Record {
             &self.managed,
         );
         let rest = serde_json::to_vec(&rest).expect("maps with string keys are JSON");
-        let inputs = inputs(object, key).to_text();
-        key.mac("seal record 1", [inputs.as_bytes(), rest.as_slice()])
+        key.mac("seal record 1", [rest.as_slice()])
     }
 }
 
@@ -233,5 +243,19 @@ mod tests {
         );
         assert_eq!(due(&object(), None, Some(&version("7")), &key(1)), Due::Reopen);
         assert_eq!(due(&object(), Some(&record), None, &key(1)), Due::Reopen);
+    }
+
+    #[test]
+    fn a_record_outlives_a_change_of_the_object_but_not_a_move_to_another() {
+        let record = record(&object());
+        let mut changed = object();
+        changed.spec.encrypted_data.insert("b".to_owned(), None);
+        assert!(record.is_authentic(&changed, &key(1)) && !record.is_about(&changed, &key(1)));
+        let mut forged = record.clone();
+        forged.managed.push("label:theirs".to_owned());
+        assert!(!forged.is_authentic(&object(), &key(1)));
+        let mut moved = object();
+        moved.metadata.uid = Some("u2".to_owned());
+        assert!(!record.is_authentic(&moved, &key(1)));
     }
 }

@@ -3,15 +3,18 @@
 //! Everything after opening is common to all kinds.
 
 mod open;
+mod rotate;
 mod seal;
 
 pub use open::{Opening, open};
+pub use rotate::{rotate, verify};
 pub use seal::{SealFault, seal};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_names::{API_VERSION, KIND};
 use seal_api::SealedSecret;
 use seal_core::KeyRing;
+use seal_template::{Functions, sprig};
 
 /// What an object needs before it opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,12 @@ pub fn needs(answers: &Answers<'_>) -> Vec<Need> {
     } else {
         Vec::new()
     }
+}
+
+/// What templates of this kind may call: Go's built-ins and sprig's generic functions without those
+/// that reach out of the template (`env`, `expandenv`, `getHostByName`).
+pub fn functions() -> Functions {
+    Functions::builtin().with(sprig::FUNCTIONS)
 }
 
 /// The reference by which a Secret names `object` as its controller; upstream sets no

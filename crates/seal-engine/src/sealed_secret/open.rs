@@ -60,7 +60,7 @@ pub fn open(
 }
 
 // Names and scope as the object's own metadata states them; what the template says does not count.
-struct Names {
+pub(super) struct Names {
     namespace: Namespace,
     name: ObjectName,
     template_name: Option<ObjectName>,
@@ -68,7 +68,7 @@ struct Names {
 }
 
 impl Names {
-    fn of(object: &SealedSecret) -> Result<Self, Fault> {
+    pub(super) fn of(object: &SealedSecret) -> Result<Self, Fault> {
         let invalid = |what| Fault::new(&catalogue::INVALID_NAME).fact("what", what);
         let metadata = &object.metadata;
         let template = object
@@ -94,7 +94,7 @@ impl Names {
         })
     }
 
-    fn label(&self) -> EncryptionLabel {
+    pub(super) fn label(&self) -> EncryptionLabel {
         self.scope.label(&self.namespace, &self.name)
     }
 }
