@@ -153,14 +153,20 @@ impl Kubeconfig {
                 Ok(Some(file)) => merged.extend(file),
                 Ok(None) => {}
                 Err(fault) => {
-                    faults.push(format!("error loading config file \"{}\": {fault}", path.display()));
+                    faults.push(format!(
+                        "error loading config file \"{}\": {fault}",
+                        path.display()
+                    ));
                 }
             }
         }
         if !faults.is_empty() {
             return Err(KubeconfigError::Unreadable(faults));
         }
-        Ok(Self { merged, overrides: overrides.clone() })
+        Ok(Self {
+            merged,
+            overrides: overrides.clone(),
+        })
     }
 
     /// The namespace to work in.
@@ -169,21 +175,33 @@ impl Kubeconfig {
     /// When no namespace is given and the configuration is not usable.
     pub fn namespace(&self) -> Result<NamespaceChoice, KubeconfigError> {
         if !self.overrides.namespace.is_empty() {
-            return Ok(NamespaceChoice { name: self.overrides.namespace.clone(), explicit: true });
+            return Ok(NamespaceChoice {
+                name: self.overrides.namespace.clone(),
+                explicit: true,
+            });
         }
         let found = self.confirm_usable().and_then(|()| self.context());
         match found {
             Err(KubeconfigError::Empty) if in_cluster_possible() => {}
             Err(error) => return Err(error),
             Ok(context) if !context.namespace.is_empty() => {
-                return Ok(NamespaceChoice { name: context.namespace, explicit: false });
+                return Ok(NamespaceChoice {
+                    name: context.namespace,
+                    explicit: false,
+                });
             }
             Ok(_) if !in_cluster_possible() => {
-                return Ok(NamespaceChoice { name: "default".into(), explicit: false });
+                return Ok(NamespaceChoice {
+                    name: "default".into(),
+                    explicit: false,
+                });
             }
             Ok(_) => {}
         }
-        Ok(NamespaceChoice { name: in_cluster_namespace(), explicit: false })
+        Ok(NamespaceChoice {
+            name: in_cluster_namespace(),
+            explicit: false,
+        })
     }
 
     /// Server, trust, identity and limits, ready to connect. No packet is sent.
@@ -210,7 +228,9 @@ impl Kubeconfig {
             return Err(KubeconfigError::NoCredentials);
         }
         let mut config = kube::Config::new(
-            server.parse().map_err(|_| KubeconfigError::Server(cluster.server.clone()))?,
+            server
+                .parse()
+                .map_err(|_| KubeconfigError::Server(cluster.server.clone()))?,
         );
         config.default_retry = false;
         config.disable_compression = cluster.disable_compression;
@@ -221,7 +241,11 @@ impl Kubeconfig {
             config.accept_invalid_certs = cluster.insecure_skip_tls_verify;
             config.tls_server_name = Some(cluster.tls_server_name).filter(|name| !name.is_empty());
         }
-        Ok(Connection { config, server, request_timeout })
+        Ok(Connection {
+            config,
+            server,
+            request_timeout,
+        })
     }
 
     fn in_cluster(&self) -> Result<Connection, KubeconfigError> {
@@ -248,7 +272,11 @@ impl Kubeconfig {
             config.root_cert = cluster.roots()?;
         }
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        Ok(Connection { config, server, request_timeout: None })
+        Ok(Connection {
+            config,
+            server,
+            request_timeout: None,
+        })
     }
 
     fn request_timeout(&self) -> Result<Option<Duration>, KubeconfigError> {
@@ -267,7 +295,10 @@ impl Kubeconfig {
         let mut context = match self.merged.contexts.get(name) {
             Some(context) => context.clone(),
             None if !self.overrides.context.is_empty() => {
-                return Err(KubeconfigError::Unknown { kind: "context", name: name.to_owned() });
+                return Err(KubeconfigError::Unknown {
+                    kind: "context",
+                    name: name.to_owned(),
+                });
             }
             None => merged::Context::default(),
         };
@@ -282,7 +313,10 @@ impl Kubeconfig {
         let mut user = match self.merged.users.get(&name) {
             Some(user) => user.clone(),
             None if !self.overrides.user.is_empty() => {
-                return Err(KubeconfigError::Unknown { kind: "auth info", name });
+                return Err(KubeconfigError::Unknown {
+                    kind: "auth info",
+                    name,
+                });
             }
             None => User::default(),
         };
@@ -295,7 +329,10 @@ impl Kubeconfig {
         let mut cluster = match self.merged.clusters.get(&name) {
             Some(cluster) => cluster.clone(),
             None if !self.overrides.cluster.is_empty() => {
-                return Err(KubeconfigError::Unknown { kind: "cluster", name });
+                return Err(KubeconfigError::Unknown {
+                    kind: "cluster",
+                    name,
+                });
             }
             None => Cluster::default(),
         };
@@ -323,9 +360,14 @@ impl Kubeconfig {
         if !context.is_empty() && !self.merged.contexts.contains_key(context) {
             faults.push(format!("context was not found for specified context: {context}"));
         }
-        self.user().unwrap_or_default().judge(&self.user_name(), &mut faults);
+        self.user()
+            .unwrap_or_default()
+            .judge(&self.user_name(), &mut faults);
         let before = faults.len();
-        self.cluster().unwrap_or_default().judge(&self.cluster_name(), &mut faults);
+        match self.cluster() {
+            Ok(cluster) => cluster.judge(&self.cluster_name(), &mut faults),
+            Err(_) => faults.push(format!("no server found for cluster \"{}\"", self.cluster_name())),
+        }
         match faults.as_slice() {
             [] => Ok(()),
             [only] if before == 0 && only == merged::NO_SERVER => Err(KubeconfigError::Empty),
@@ -365,7 +407,10 @@ fn default_paths() -> Vec<PathBuf> {
             }
             paths
         }
-        None => env::home_dir().map(|home| home.join(".kube").join("config")).into_iter().collect(),
+        None => env::home_dir()
+            .map(|home| home.join(".kube").join("config"))
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -377,9 +422,15 @@ fn normalized_server(server: &str) -> Result<String, KubeconfigError> {
         None => format!("http://{server}"),
     };
     let uri: http::Uri = full.parse().map_err(|_| refused())?;
-    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https")).ok_or_else(refused)?;
+    let scheme = uri
+        .scheme_str()
+        .filter(|scheme| matches!(*scheme, "http" | "https"))
+        .ok_or_else(refused)?;
     let authority = uri.authority().ok_or_else(refused)?;
-    Ok(format!("{scheme}://{authority}{}", uri.path().trim_end_matches('/')))
+    Ok(format!(
+        "{scheme}://{authority}{}",
+        uri.path().trim_end_matches('/')
+    ))
 }
 
 fn in_cluster_possible() -> bool {
@@ -390,7 +441,10 @@ fn in_cluster_possible() -> bool {
 }
 
 fn in_cluster_namespace() -> String {
-    if let Some(namespace) = env::var("POD_NAMESPACE").ok().filter(|namespace| !namespace.is_empty()) {
+    if let Some(namespace) = env::var("POD_NAMESPACE")
+        .ok()
+        .filter(|namespace| !namespace.is_empty())
+    {
         return namespace;
     }
     std::fs::read_to_string(Path::new(IN_CLUSTER).join("namespace"))

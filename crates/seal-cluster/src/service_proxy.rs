@@ -78,16 +78,22 @@ impl ServiceProxy {
         judge_segment("resource name", name)?;
         judge_segment("namespace", namespace)?;
         let api = Api::new(connection)?;
-        let call = Call { name, ..Call::get(path(namespace, name, "")) };
+        let call = Call {
+            name,
+            ..Call::get(path(namespace, name, ""))
+        };
         let body = api.call(&call, "application/json").await?;
-        let service: Service = serde_json::from_slice(&body).map_err(|_| {
-            ProxyError::Request(format!("the answer to services \"{name}\" is no Service"))
-        })?;
+        let service: Service = serde_json::from_slice(&body)
+            .map_err(|_| ProxyError::Request(format!("the answer to services \"{name}\" is no Service")))?;
         let Some(port) = service.spec.ports.into_iter().next() else {
             return Err(ProxyError::Request(format!("services \"{name}\" has no ports")));
         };
         let name = format!("http:{name}:{}", port.name);
-        Ok(Self { api, namespace: namespace.to_owned(), name })
+        Ok(Self {
+            api,
+            namespace: namespace.to_owned(),
+            name,
+        })
     }
 
     /// GET of `endpoint` (`/v1/cert.pem`); the body as it came.
@@ -95,7 +101,10 @@ impl ServiceProxy {
     /// # Errors
     /// [`ProxyError`].
     pub async fn get(&self, endpoint: &str) -> Result<Vec<u8>, ProxyError> {
-        let call = Call { name: &self.name, ..Call::get(path(&self.namespace, &self.name, endpoint)) };
+        let call = Call {
+            name: &self.name,
+            ..Call::get(path(&self.namespace, &self.name, endpoint))
+        };
         self.api.call(&call, "application/x-pem-file, */*").await
     }
 
@@ -131,15 +140,30 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn get(path: String) -> Self {
-        Self { method: Method::GET, verb: "Get", path, name: "", body: Vec::new() }
+        Self {
+            method: Method::GET,
+            verb: "Get",
+            path,
+            name: "",
+            body: Vec::new(),
+        }
     }
 }
 
 impl Api {
     fn new(connection: Connection) -> Result<Self, ProxyError> {
-        let Connection { config, server, request_timeout } = connection;
-        let client = kube::Client::try_from(config).map_err(|error| ProxyError::Request(root_cause(&error)))?;
-        Ok(Self { client, server: without_password(&server), timeout: request_timeout })
+        let Connection {
+            config,
+            server,
+            request_timeout,
+        } = connection;
+        let client =
+            kube::Client::try_from(config).map_err(|error| ProxyError::Request(root_cause(&error)))?;
+        Ok(Self {
+            client,
+            server: without_password(&server),
+            timeout: request_timeout,
+        })
     }
 
     async fn call(&self, call: &Call<'_>, accept: &str) -> Result<Vec<u8>, ProxyError> {
@@ -159,7 +183,11 @@ impl Api {
         }
     }
 
-    async fn send(&self, call: &Call<'_>, accept: &str) -> Result<(StatusCode, HeaderMap, Vec<u8>), ProxyError> {
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        accept: &str,
+    ) -> Result<(StatusCode, HeaderMap, Vec<u8>), ProxyError> {
         let request = Request::builder()
             .method(call.method.clone())
             .uri(&call.path)
@@ -168,12 +196,16 @@ impl Api {
             .body(Body::from(call.body.clone()))
             .map_err(|error| ProxyError::Request(error.to_string()))?;
         let exchange = async {
-            let response = self.client.send(request).await.map_err(|error| connect_cause(&error, &self.server))?;
+            let response = self
+                .client
+                .send(request)
+                .await
+                .map_err(|error| connect_cause(&error, &self.server))?;
             let (parts, body) = response.into_parts();
             let limited = http_body_util::Limited::new(body, MOST_BYTES);
-            let body = http_body_util::BodyExt::collect(limited)
-                .await
-                .map_err(|error| format!("unexpected error when reading response body. Please retry. Original error: {error}"))?;
+            let body = http_body_util::BodyExt::collect(limited).await.map_err(|error| {
+                format!("unexpected error when reading response body. Please retry. Original error: {error}")
+            })?;
             Ok((parts.status, parts.headers, body.to_bytes().to_vec()))
         };
         let result = match self.timeout {
@@ -183,15 +215,26 @@ impl Api {
             None => exchange.await,
         };
         result.map_err(|cause| {
-            let query = self.timeout.map(|limit| format!("?timeout={}", go_duration(limit))).unwrap_or_default();
-            ProxyError::Transport { verb: call.verb, url: format!("{}{}{query}", self.server, call.path), cause }
+            let query = self
+                .timeout
+                .map(|limit| format!("?timeout={}", go_duration(limit)))
+                .unwrap_or_default();
+            ProxyError::Transport {
+                verb: call.verb,
+                url: format!("{}{}{query}", self.server, call.path),
+                cause,
+            }
         })
     }
 }
 
 fn path(namespace: &str, name: &str, endpoint: &str) -> String {
     let proxy = if endpoint.is_empty() { "" } else { "/proxy" };
-    let scope = if namespace.is_empty() { String::new() } else { format!("/namespaces/{}", escaped(namespace)) };
+    let scope = if namespace.is_empty() {
+        String::new()
+    } else {
+        format!("/namespaces/{}", escaped(namespace))
+    };
     format!("/api/v1{scope}/services/{}{proxy}{endpoint}", escaped(name))
 }
 
@@ -199,8 +242,19 @@ fn escaped(segment: &str) -> String {
     let mut out = String::with_capacity(segment.len());
     for byte in segment.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' | b'$' | b'&'
-            | b'+' | b'=' => out.push(char::from(byte)),
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'-'
+            | b'.'
+            | b'_'
+            | b'~'
+            | b':'
+            | b'@'
+            | b'$'
+            | b'&'
+            | b'+'
+            | b'=' => out.push(char::from(byte)),
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -215,34 +269,58 @@ fn judge_segment(what: &str, segment: &str) -> Result<(), ProxyError> {
     } else {
         return Ok(());
     };
-    Err(ProxyError::Request(format!("invalid {what} \"{segment}\": [{fault}]")))
+    Err(ProxyError::Request(format!(
+        "invalid {what} \"{segment}\": [{fault}]"
+    )))
 }
 
 fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
         return None;
     }
-    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+    headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
 }
 
 fn failure(call: &Call<'_>, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ProxyError {
     let media_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        .map(|value| {
+            value
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase()
+        });
     let code = status.as_u16();
-    let structured = media_type.as_deref().is_none_or(|media_type| media_type == "application/json");
+    let structured = media_type
+        .as_deref()
+        .is_none_or(|media_type| media_type == "application/json");
     if structured
         && let Ok(answer) = serde_json::from_slice::<Answer>(body)
         && answer.kind == "Status"
         && answer.status == "Failure"
     {
         let code = answer.code.filter(|code| *code != 0).unwrap_or(code);
-        return ProxyError::Status { code, message: answer.message };
+        return ProxyError::Status {
+            code,
+            message: answer.message,
+        };
     }
     let is_text = media_type.is_none_or(|media_type| media_type.starts_with("text/"));
     let quoted = &body[..body.len().min(MOST_QUOTED)];
-    let said = if is_text { String::from_utf8_lossy(quoted).trim().to_owned() } else { "unknown".to_owned() };
+    let said = if is_text {
+        String::from_utf8_lossy(quoted).trim().to_owned()
+    } else {
+        "unknown".to_owned()
+    };
     let verb = call.method.as_str().to_lowercase();
     let message = format!("{} ({verb} services {})", generic(code, &said), call.name);
     ProxyError::Status { code, message }
@@ -386,8 +464,18 @@ mod tests {
         if let Some(content_type) = content_type {
             headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
         }
-        let call = Call { name: "http:s:http", method: Method::POST, ..Call::get(String::new()) };
-        failure(&call, StatusCode::from_u16(code).unwrap(), &headers, body.as_bytes()).to_string()
+        let call = Call {
+            name: "http:s:http",
+            method: Method::POST,
+            ..Call::get(String::new())
+        };
+        failure(
+            &call,
+            StatusCode::from_u16(code).unwrap(),
+            &headers,
+            body.as_bytes(),
+        )
+        .to_string()
     }
 
     #[test]
@@ -396,13 +484,20 @@ mod tests {
             failed(500, None, ""),
             "an error on the server (\"\") has prevented the request from succeeding (post services http:s:http)"
         );
-        assert_eq!(failed(409, None, ""), "the server reported a conflict (post services http:s:http)");
+        assert_eq!(
+            failed(409, None, ""),
+            "the server reported a conflict (post services http:s:http)"
+        );
         assert_eq!(
             failed(404, Some("text/plain; charset=utf-8"), "404 page not found\n"),
             "the server could not find the requested resource (post services http:s:http)"
         );
-        let status = r#"{"kind":"Status","status":"Failure","message":"services \"x\" not found","code":404}"#;
-        assert_eq!(failed(404, Some("application/json"), status), "services \"x\" not found");
+        let status =
+            r#"{"kind":"Status","status":"Failure","message":"services \"x\" not found","code":404}"#;
+        assert_eq!(
+            failed(404, Some("application/json"), status),
+            "services \"x\" not found"
+        );
     }
 
     #[test]

@@ -21,8 +21,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Merged>, String> {
     let Some(document) = stream.documents().first() else {
         return Ok(Some(Merged::default()));
     };
-    let value =
-        document.value(Schema::Kubernetes, DuplicateKeys::LastWins).map_err(|error| error.to_string())?;
+    let value = document
+        .value(Schema::Kubernetes, DuplicateKeys::LastWins)
+        .map_err(|error| error.to_string())?;
     if !value.is_null() && value.as_mapping().is_none() {
         return Err(format!("expected a mapping, found a {}", value.kind()));
     }
@@ -35,7 +36,11 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 fn verb(error: &io::Error) -> &'static str {
-    if error.kind() == io::ErrorKind::IsADirectory { "read" } else { "open" }
+    if error.kind() == io::ErrorKind::IsADirectory {
+        "read"
+    } else {
+        "open"
+    }
 }
 
 fn cause(error: &io::Error) -> String {
@@ -52,7 +57,10 @@ fn merged(value: &Value, folder: &Path) -> Merged {
             .iter()
             .map(move |entry| (text(entry, "name"), entry.get(item).unwrap_or(&Value::Null)))
     };
-    let mut merged = Merged { current_context: text(value, "current-context"), ..Merged::default() };
+    let mut merged = Merged {
+        current_context: text(value, "current-context"),
+        ..Merged::default()
+    };
     // Of entries with one name the last counts, as when client-go converts the list to a map.
     for (name, entry) in named("clusters", "cluster") {
         merged.clusters.insert(name, cluster(entry, folder));
@@ -88,7 +96,9 @@ fn user(entry: &Value, folder: &Path) -> User {
     let present = |key| entry.get(key).filter(|value| !value.is_null()).map(json);
     let mut exec = present("exec");
     if let Some(command) = exec.as_mut().and_then(|exec| exec.get_mut("command"))
-        && let Some(relative) = command.as_str().filter(|command| command.contains(std::path::MAIN_SEPARATOR))
+        && let Some(relative) = command
+            .as_str()
+            .filter(|command| command.contains(std::path::MAIN_SEPARATOR))
     {
         *command = folder.join(relative).to_string_lossy().into_owned().into();
     }
@@ -117,7 +127,11 @@ fn user(entry: &Value, folder: &Path) -> User {
 }
 
 fn text(value: &Value, key: &str) -> String {
-    value.get(key).and_then(Value::stringify).map(|text| text.to_string()).unwrap_or_default()
+    value
+        .get(key)
+        .and_then(Value::stringify)
+        .map(|text| text.to_string())
+        .unwrap_or_default()
 }
 
 fn switch(value: &Value, key: &str) -> bool {
@@ -140,8 +154,10 @@ fn json(value: &Value) -> serde_json::Value {
         Value::Float(number) => (*number).into(),
         Value::String(text) => text.as_str().into(),
         Value::Sequence(items) => items.iter().map(json).collect(),
-        Value::Mapping(mapping) => {
-            mapping.iter().map(|(key, value)| (key.to_owned(), json(value))).collect::<serde_json::Map<_, _>>().into()
-        }
+        Value::Mapping(mapping) => mapping
+            .iter()
+            .map(|(key, value)| (key.to_owned(), json(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
     }
 }

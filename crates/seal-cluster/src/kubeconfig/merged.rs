@@ -87,7 +87,9 @@ impl Cluster {
         // One of these flags speaks for all of the cluster's trust.
         if overrides.insecure_skip_tls_verify || !overrides.certificate_authority.is_empty() {
             self.insecure_skip_tls_verify = overrides.insecure_skip_tls_verify;
-            overrides.certificate_authority.clone_into(&mut self.certificate_authority);
+            overrides
+                .certificate_authority
+                .clone_into(&mut self.certificate_authority);
             self.certificate_authority_data.clear();
         }
         if !overrides.tls_server_name.is_empty() || !overrides.server.is_empty() {
@@ -107,7 +109,10 @@ impl Cluster {
             });
         }
         if let Err(fault) = proxy::judge(&self.proxy_url) {
-            faults.push(format!("invalid 'proxy-url' \"{}\" for cluster \"{name}\": {fault}", self.proxy_url));
+            faults.push(format!(
+                "invalid 'proxy-url' \"{}\" for cluster \"{name}\": {fault}",
+                self.proxy_url
+            ));
         }
         let (file, data) = (&self.certificate_authority, &self.certificate_authority_data);
         if !file.is_empty() && !data.is_empty() {
@@ -116,14 +121,23 @@ impl Cluster {
                  certificate-authority-data will override."
             ));
         }
-        judge_file(file, || format!("unable to read certificate-authority {file} for {name}"), faults);
+        judge_file(
+            file,
+            || format!("unable to read certificate-authority {file} for {name}"),
+            faults,
+        );
     }
 
     /// The trusted certificates, DER; nothing means the system's.
     pub(super) fn roots(&self) -> Result<Option<Vec<Vec<u8>>>, KubeconfigError> {
-        let fault = |fault: String| KubeconfigError::Material { what: "certificate-authority", fault };
+        let fault = |fault: String| KubeconfigError::Material {
+            what: "certificate-authority",
+            fault,
+        };
         let text = if !self.certificate_authority_data.is_empty() {
-            STANDARD.decode(&self.certificate_authority_data).map_err(|_| fault("not base64".into()))?
+            STANDARD
+                .decode(&self.certificate_authority_data)
+                .map_err(|_| fault("not base64".into()))?
         } else if !self.certificate_authority.is_empty() {
             std::fs::read(&self.certificate_authority).map_err(|error| fault(error.to_string()))?
         } else {
@@ -143,7 +157,10 @@ impl Cluster {
             certificate_authority_data: given(&self.certificate_authority_data),
             proxy_url: given(&self.proxy_url),
             tls_server_name: given(&self.tls_server_name),
-            extensions: self.extensions.clone().and_then(|extensions| serde_json::from_value(extensions).ok()),
+            extensions: self
+                .extensions
+                .clone()
+                .and_then(|extensions| serde_json::from_value(extensions).ok()),
             ..kube::config::Cluster::default()
         }
     }
@@ -207,8 +224,16 @@ impl User {
                      authentication method."
                 ));
             }
-            judge_file(certificate, || format!("unable to read client-cert {certificate} for {name}"), faults);
-            judge_file(key, || format!("unable to read client-key {key} for {name}"), faults);
+            judge_file(
+                certificate,
+                || format!("unable to read client-cert {certificate} for {name}"),
+                faults,
+            );
+            judge_file(
+                key,
+                || format!("unable to read client-key {key} for {name}"),
+                faults,
+            );
         }
         if let Some(exec) = &self.exec {
             self.judge_exec(exec, name, faults);
@@ -223,25 +248,39 @@ impl User {
             || !self.impersonate_groups.is_empty()
             || self.impersonate_extra.is_some();
         if impersonates && self.impersonate.is_empty() {
-            faults.push(format!("requesting uid, groups or user-extra for {name} without impersonating a user"));
+            faults.push(format!(
+                "requesting uid, groups or user-extra for {name} without impersonating a user"
+            ));
         }
     }
 
     fn judge_exec(&self, exec: &serde_json::Value, name: &str, faults: &mut Vec<String>) {
-        let given = |key: &str| exec.get(key).and_then(serde_json::Value::as_str).is_some_and(|text| !text.is_empty());
+        let given = |key: &str| {
+            exec.get(key)
+                .and_then(serde_json::Value::as_str)
+                .is_some_and(|text| !text.is_empty())
+        };
         if self.auth_provider.is_some() {
-            faults.push(format!("authProvider cannot be provided in combination with an exec plugin for {name}"));
+            faults.push(format!(
+                "authProvider cannot be provided in combination with an exec plugin for {name}"
+            ));
         }
         if !given("command") {
-            faults.push(format!("command must be specified for {name} to use exec authentication plugin"));
+            faults.push(format!(
+                "command must be specified for {name} to use exec authentication plugin"
+            ));
         }
         if !given("apiVersion") {
-            faults.push(format!("apiVersion must be specified for {name} to use exec authentication plugin"));
+            faults.push(format!(
+                "apiVersion must be specified for {name} to use exec authentication plugin"
+            ));
         }
         // v1 alone has no default for it.
         let version = exec.get("apiVersion").and_then(serde_json::Value::as_str);
         if version == Some("client.authentication.k8s.io/v1") && !given("interactiveMode") {
-            faults.push(format!("interactiveMode must be specified for {name} to use exec authentication plugin"));
+            faults.push(format!(
+                "interactiveMode must be specified for {name} to use exec authentication plugin"
+            ));
         }
     }
 
@@ -252,7 +291,8 @@ impl User {
         if !self.impersonate.is_empty() {
             info.impersonate = given(&self.impersonate);
             info.impersonate_uid = given(&self.impersonate_uid);
-            info.impersonate_groups = Some(self.impersonate_groups.clone()).filter(|groups| !groups.is_empty());
+            info.impersonate_groups =
+                Some(self.impersonate_groups.clone()).filter(|groups| !groups.is_empty());
             info.impersonate_user_extra = read("as-user-extra", self.impersonate_extra.as_ref())?;
         }
         if !secure {
@@ -285,8 +325,13 @@ fn read<T: serde::de::DeserializeOwned>(
     value: Option<&serde_json::Value>,
 ) -> Result<Option<T>, KubeconfigError> {
     // serde's words may quote a value; a kubeconfig's values are credentials.
-    let fault = || KubeconfigError::Material { what, fault: "not of the expected shape".to_owned() };
-    value.map(|value| T::deserialize(value).map_err(|_| fault())).transpose()
+    let fault = || KubeconfigError::Material {
+        what,
+        fault: "not of the expected shape".to_owned(),
+    };
+    value
+        .map(|value| T::deserialize(value).map_err(|_| fault()))
+        .transpose()
 }
 
 fn judge_file(path: &str, what: impl Fn() -> String, faults: &mut Vec<String>) {

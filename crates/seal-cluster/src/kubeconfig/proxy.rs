@@ -12,9 +12,13 @@ pub(super) fn judge(url: &str) -> Result<(), String> {
     }
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     if !matches!(scheme, "http" | "https" | "socks5") {
-        return Err(format!("unsupported scheme \"{scheme}\", must be http, https, or socks5"));
+        return Err(format!(
+            "unsupported scheme \"{scheme}\", must be http, https, or socks5"
+        ));
     }
-    url.parse::<http::Uri>().map(drop).map_err(|_| format!("could not parse: {url}"))
+    url.parse::<http::Uri>()
+        .map(drop)
+        .map_err(|_| format!("could not parse: {url}"))
 }
 
 /// The proxy for `server`, an absolute URL.
@@ -27,13 +31,21 @@ pub(super) fn for_server(configured: &str, server: &str) -> Option<http::Uri> {
         value.filter(|value| !value.is_empty())
     };
     let uri: http::Uri = server.parse().ok()?;
-    let name = if uri.scheme_str() == Some("https") { "HTTPS_PROXY" } else { "HTTP_PROXY" };
+    let name = if uri.scheme_str() == Some("https") {
+        "HTTPS_PROXY"
+    } else {
+        "HTTP_PROXY"
+    };
     let proxy = variable(name)?;
     let host = uri.host()?.trim_matches(['[', ']']);
     if goes_direct(host, uri.port_u16(), &variable("NO_PROXY").unwrap_or_default()) {
         return None;
     }
-    let full = if proxy.contains("://") { proxy } else { format!("http://{proxy}") };
+    let full = if proxy.contains("://") {
+        proxy
+    } else {
+        format!("http://{proxy}")
+    };
     full.parse().ok()
 }
 
@@ -43,30 +55,34 @@ fn goes_direct(host: &str, port: Option<u16>, no_proxy: &str) -> bool {
     if host == "localhost" || address.is_some_and(|address| address.is_loopback()) {
         return true;
     }
-    no_proxy.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
-        if entry == "*" {
-            return true;
-        }
-        if let (Some(address), Some((network, bits))) = (address, entry.split_once('/')) {
-            return in_network(address, network, bits);
-        }
-        let (name, wanted) = match entry.rsplit_once(':') {
-            Some((name, digits)) if !name.contains(':') => (name, digits.parse::<u16>().ok()),
-            _ => (entry, None),
-        };
-        if wanted.is_some() && wanted != port {
-            return false;
-        }
-        if let Ok(entry) = name.parse::<IpAddr>() {
-            return address == Some(entry);
-        }
-        let name = name.strip_prefix('*').unwrap_or(name).to_lowercase();
-        let host = host.to_lowercase();
-        match name.strip_prefix('.') {
-            Some(_) => host.ends_with(&name),
-            None => host == name || host.strip_suffix(&name).is_some_and(|head| head.ends_with('.')),
-        }
-    })
+    no_proxy
+        .split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| {
+            if entry == "*" {
+                return true;
+            }
+            if let (Some(address), Some((network, bits))) = (address, entry.split_once('/')) {
+                return in_network(address, network, bits);
+            }
+            let (name, wanted) = match entry.rsplit_once(':') {
+                Some((name, digits)) if !name.contains(':') => (name, digits.parse::<u16>().ok()),
+                _ => (entry, None),
+            };
+            if wanted.is_some() && wanted != port {
+                return false;
+            }
+            if let Ok(entry) = name.parse::<IpAddr>() {
+                return address == Some(entry);
+            }
+            let name = name.strip_prefix('*').unwrap_or(name).to_lowercase();
+            let host = host.to_lowercase();
+            match name.strip_prefix('.') {
+                Some(_) => host.ends_with(&name),
+                None => host == name || host.strip_suffix(&name).is_some_and(|head| head.ends_with('.')),
+            }
+        })
 }
 
 fn in_network(address: IpAddr, network: &str, bits: &str) -> bool {
@@ -74,7 +90,9 @@ fn in_network(address: IpAddr, network: &str, bits: &str) -> bool {
         return false;
     };
     let (left, right, width) = match (address, network) {
-        (IpAddr::V4(left), IpAddr::V4(right)) => (u128::from(left.to_bits()), u128::from(right.to_bits()), 32),
+        (IpAddr::V4(left), IpAddr::V4(right)) => {
+            (u128::from(left.to_bits()), u128::from(right.to_bits()), 32)
+        }
         (IpAddr::V6(left), IpAddr::V6(right)) => (left.to_bits(), right.to_bits(), 128),
         _ => return false,
     };

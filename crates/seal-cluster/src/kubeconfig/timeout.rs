@@ -33,7 +33,9 @@ fn go_duration(text: &str) -> Option<f64> {
         let end = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
         let number: f64 = rest[..end].parse().ok()?;
         rest = &rest[end..];
-        let end = rest.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(rest.len());
+        let end = rest
+            .find(|character: char| character.is_ascii_digit() || character == '.')
+            .unwrap_or(rest.len());
         let unit = match &rest[..end] {
             "ns" => 1e-9,
             "us" | "µs" | "μs" => 1e-6,

@@ -1,0 +1,125 @@
+//! Which certificate to seal with: from a file, a URL, or the controller; kept for a day; held to the
+//! fingerprints that were asked for (S3). How it is read is `seal-core`'s.
+
+mod cache;
+mod download;
+
+use jiff::{SignedDuration, Timestamp};
+use seal_core::{Certificate, Fingerprint};
+
+use crate::arguments::{CertificateArguments, ClusterArguments};
+use crate::cluster;
+use crate::command_error::CommandError;
+use crate::input::{KEY_FILE_LIMIT, Source};
+use crate::terminal::Terminal;
+use cache::Cache;
+
+/// A kept certificate is used without asking for this long; the controller makes a new key every 30
+/// days, and still opens what was sealed with the old one.
+const FRESH: SignedDuration = SignedDuration::from_hours(24);
+
+/// Where the certificate comes from, and what it must be.
+pub(crate) struct CertificateSource<'a> {
+    origin: Origin<'a>,
+    pins: &'a [Fingerprint],
+    refresh: bool,
+}
+
+enum Origin<'a> {
+    File(Source),
+    Url(&'a str),
+    Controller(&'a ClusterArguments),
+}
+
+impl<'a> CertificateSource<'a> {
+    /// What the flags and variables name.
+    pub(crate) fn settle(arguments: &'a CertificateArguments) -> Result<Self, CommandError> {
+        let origin = match arguments.cert.as_deref() {
+            None => Origin::Controller(&arguments.cluster),
+            Some(url) if url.starts_with("https://") => Origin::Url(url),
+            Some(url) if url.starts_with("http://") => {
+                if arguments.fingerprint.is_empty() && !download::is_loopback(url) {
+                    return Err(CommandError::usage(
+                        "over plain http anyone on the way can put his own certificate in place of the controller's",
+                    )
+                    .remedy("use https, or pin the key with --fingerprint"));
+                }
+                Origin::Url(url)
+            }
+            Some(path) => Origin::File(Source::of(path.as_ref())),
+        };
+        Ok(Self { origin, pins: &arguments.fingerprint, refresh: arguments.refresh })
+    }
+
+    /// The certificate, for sealing: one that has expired is refused.
+    pub(crate) fn usable(&self, terminal: Terminal) -> Result<Certificate, CommandError> {
+        let certificate = self.obtain(terminal)?;
+        if certificate.not_after() < Timestamp::now() {
+            let when = certificate.not_after().strftime("%Y-%m-%d");
+            return Err(CommandError::key(format!("the certificate expired on {when}"))
+                .remedy("fetch the controller's newest with `seal cert fetch --refresh`"));
+        }
+        Ok(certificate)
+    }
+
+    /// The certificate, also one that has expired.
+    pub(crate) fn obtain(&self, terminal: Terminal) -> Result<Certificate, CommandError> {
+        let certificate = match &self.origin {
+            Origin::File(source) => read(&source.read(KEY_FILE_LIMIT)?, &source.shown())?,
+            Origin::Url(url) => read(&download::get(url)?, url)?,
+            Origin::Controller(controller) => self.from_controller(controller, terminal)?,
+        };
+        let found = certificate.fingerprint();
+        if !self.pins.is_empty() && !self.pins.contains(&found) {
+            return Err(CommandError::key(format!("the certificate's key is {found}, which --fingerprint does not name"))
+                .remedy("if the controller has a new key, verify its fingerprint and pin it"));
+        }
+        terminal.detail(&format!("certificate {found}, valid until {}", certificate.not_after()));
+        Ok(certificate)
+    }
+
+    fn from_controller(
+        &self,
+        controller: &ClusterArguments,
+        terminal: Terminal,
+    ) -> Result<Certificate, CommandError> {
+        let connection = cluster::connection(controller)
+            .map_err(|error| error.remedy("name the certificate with --cert, or a kubeconfig with --kubeconfig"))?;
+        let cache = Cache::of(&connection, controller);
+        let kept = cache.as_ref().and_then(Cache::read);
+        if let Some(kept) = kept.as_ref().filter(|kept| !self.refresh && kept.age <= FRESH) {
+            return read(&kept.pem, "the kept certificate");
+        }
+        let fetched = cluster::certificate(controller, connection);
+        match (fetched, kept) {
+            (Ok(pem), kept) => {
+                let certificate = read(&pem, "the controller's answer")?;
+                let before = kept.and_then(|kept| Certificate::from_pem(&kept.pem).ok());
+                if let Some(before) = before.filter(|before| before.fingerprint() != certificate.fingerprint()) {
+                    terminal.warn(&format!(
+                        "the controller has a new key: {}, before it was {}",
+                        certificate.fingerprint(),
+                        before.fingerprint()
+                    ));
+                }
+                // A certificate that is not kept is fetched again: slower, and no reason to fail.
+                if let Some(Err(error)) = cache.map(|cache| cache.write(certificate.pem())) {
+                    terminal.detail(&format!("the certificate is not kept: {error}"));
+                }
+                Ok(certificate)
+            }
+            (Err(_), Some(kept)) if !self.refresh => {
+                let days = kept.age.as_hours() / 24;
+                terminal.warn(&format!(
+                    "the controller does not answer; sealing with the certificate it had {days} days ago"
+                ));
+                read(&kept.pem, "the kept certificate")
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+}
+
+fn read(pem: &[u8], whence: &str) -> Result<Certificate, CommandError> {
+    Certificate::from_pem(pem).map_err(|error| CommandError::from(error).about(whence))
+}

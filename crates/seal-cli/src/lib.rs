@@ -1,0 +1,29 @@
+//! The command: seal, which also answers to kubeseal.
+//!
+//! Owns what the binary does under each of its names; `main` only calls it.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub mod kubeseal;
+mod template_world;
+
+/// Runs the command whose arguments these are, the name it was called by first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter();
+    let called_as = arguments.next().unwrap_or_else(|| "seal".into());
+    let shown = called_as.to_string_lossy().into_owned();
+    if Path::new(&called_as)
+        .file_stem()
+        .is_some_and(|stem| stem == "kubeseal")
+    {
+        return kubeseal::run(&shown, arguments);
+    }
+    let mut arguments = arguments.peekable();
+    if arguments.peek().is_some_and(|first| first == "kubeseal") {
+        arguments.next();
+        return kubeseal::run(&format!("{shown} kubeseal"), arguments);
+    }
+    kubeseal::unknown_command()
+}

@@ -1,0 +1,135 @@
+//! The Secrets and SealedSecrets in a text of manifests, and the text with others in their places.
+//!
+//! Every byte that belongs to another document or list item stays as it is. How one text is put in
+//! another's place is in `rewrite`, which comments go along in `comments`.
+
+mod comments;
+mod rewrite;
+
+use seal_document::{DuplicateKeys, Format, Limits, Position, Schema, Stream, Value};
+use zeroize::Zeroizing;
+
+use crate::command_error::CommandError;
+use crate::input::{MANIFEST_LIMIT, Source};
+
+pub(crate) use rewrite::{Replacement, render, rewrite};
+
+/// A text of manifests and where it came from.
+pub(crate) struct ManifestFile {
+    pub(crate) source: Source,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+}
+
+/// The kinds that concern us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `v1/Secret`.
+    Secret,
+    /// `bitnami.com/v1alpha1/SealedSecret`.
+    SealedSecret,
+}
+
+/// Where an object stands in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Which document.
+    pub(crate) document: usize,
+    /// Which item of its list; none if the document is the object itself.
+    pub(crate) item: Option<usize>,
+}
+
+/// One Secret or SealedSecret.
+pub(crate) struct Found {
+    pub(crate) kind: Kind,
+    pub(crate) place: Place,
+    pub(crate) position: Position,
+    pub(crate) value: Value,
+}
+
+impl ManifestFile {
+    /// Reads `source`.
+    pub(crate) fn read(source: Source) -> Result<Self, CommandError> {
+        let bytes = source.read(MANIFEST_LIMIT)?;
+        Ok(Self { source, bytes })
+    }
+
+    /// Its documents, every one of which must be sound: a Secret in a broken one would be overlooked.
+    pub(crate) fn parse(&self) -> Result<Stream<'_>, CommandError> {
+        let place = |error: CommandError| error.about(&self.source.shown());
+        let text = seal_document::decode(&self.bytes).map_err(|error| place(error.into()))?;
+        let name = self.source.path().map(|path| path.to_string_lossy());
+        let format = Format::detect(name.as_deref(), text);
+        seal_document::parse(text, format, &Limits::default()).map_err(|error| place(error.into()))
+    }
+
+    /// How to name an object in it.
+    pub(crate) fn name_of(&self, found: &Found) -> String {
+        let metadata = |field| found.value.get("metadata").and_then(|metadata| metadata.get(field)?.as_str());
+        let kind = match found.kind {
+            Kind::Secret => "Secret",
+            Kind::SealedSecret => "SealedSecret",
+        };
+        let name = match (metadata("namespace"), metadata("name")) {
+            (Some(namespace), Some(name)) => format!("{kind} {namespace}/{name}"),
+            (None, Some(name)) => format!("{kind} {name}"),
+            (_, None) => kind.to_owned(),
+        };
+        format!("{}:{}: {name}", self.source.shown(), found.position)
+    }
+}
+
+/// All Secrets and SealedSecrets in `stream`, in the order of the text.
+pub(crate) fn find(stream: &Stream<'_>) -> Result<Vec<Found>, CommandError> {
+    let mut found = Vec::new();
+    for document in stream.documents() {
+        let Some(root) = document.root() else { continue };
+        let place = Place { document: document.index(), item: None };
+        let value = match document.value(Schema::Kubernetes, DuplicateKeys::Error) {
+            Ok(value) => value,
+            // What means nothing to Kubernetes is no Secret, unless it says that it is one.
+            Err(error) => match root.get("kind").and_then(|kind| kind.as_str()) {
+                Some("Secret" | "SealedSecret" | "List" | "SecretList" | "SealedSecretList") => {
+                    return Err(error.into());
+                }
+                _ => continue,
+            },
+        };
+        let list = match text(&value, "kind") {
+            Some("List") => Some(None),
+            Some("SecretList") => Some(Some(Kind::Secret)),
+            Some("SealedSecretList") => Some(Some(Kind::SealedSecret)),
+            _ => None,
+        };
+        let Some(implied) = list else {
+            if let Some(kind) = kind_of(&value, None)? {
+                found.push(Found { kind, place, position: root.position(), value });
+            }
+            continue;
+        };
+        let nodes = rewrite::list_items(root);
+        for (index, item) in value.get("items").and_then(Value::as_sequence).into_iter().flatten().enumerate() {
+            if let Some(kind) = kind_of(item, implied)? {
+                let position = nodes.and_then(|nodes| nodes.get(index)).map_or(root.position(), |node| node.position());
+                let place = Place { item: Some(index), ..place };
+                found.push(Found { kind, place, position, value: item.clone() });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The text of a field.
+pub(crate) fn text<'v>(value: &'v Value, field: &str) -> Option<&'v str> {
+    value.get(field)?.as_str()
+}
+
+fn kind_of(value: &Value, implied: Option<Kind>) -> Result<Option<Kind>, CommandError> {
+    match (text(value, "kind"), text(value, "apiVersion")) {
+        (None, None) => Ok(implied),
+        (Some("Secret"), Some("v1")) => Ok(Some(Kind::Secret)),
+        // To pass it by would leave its values in the open.
+        (Some("Secret"), None) => Err(CommandError::input("a Secret without apiVersion").remedy("add apiVersion: v1")),
+        (Some("SealedSecret"), Some(version)) if version.starts_with("bitnami.com/") => Ok(Some(Kind::SealedSecret)),
+        _ => Ok(None),
+    }
+}
