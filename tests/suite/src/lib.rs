@@ -1,0 +1,1 @@
+//! The test tiers that need more than one crate: vectors, interop, cli, cluster.
