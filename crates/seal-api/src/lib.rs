@@ -4,9 +4,11 @@
 //! calls, and decides nothing: deciding is `seal-engine`'s.
 
 pub mod annotations;
+mod manifest;
 pub mod sealed_secret;
 mod secret;
 
+pub use manifest::ManifestError;
 pub use sealed_secret::{
     Condition, SealedSecret, SealedSecretSpec, SealedSecretStatus, SecretTemplate, TemplateMetadata,
 };

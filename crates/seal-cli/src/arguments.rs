@@ -104,10 +104,20 @@ pub(crate) struct ClusterArguments {
     #[arg(long)]
     pub(crate) context: Option<String>,
     /// The controller's namespace
-    #[arg(long, value_name = "NAMESPACE", env = "SEAL_CONTROLLER_NAMESPACE", default_value = "kube-system")]
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        env = "SEAL_CONTROLLER_NAMESPACE",
+        default_value = "kube-system"
+    )]
     pub(crate) controller_namespace: Namespace,
     /// The name of the controller's service
-    #[arg(long, value_name = "NAME", env = "SEAL_CONTROLLER_NAME", default_value = "sealed-secrets-controller")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "SEAL_CONTROLLER_NAME",
+        default_value = "sealed-secrets-controller"
+    )]
     pub(crate) controller_name: ObjectName,
 }
 
@@ -120,7 +130,12 @@ pub(crate) struct CertificateArguments {
     #[arg(long, visible_alias = "from", value_name = "FILE|URL", env = "SEAL_CERT")]
     pub(crate) cert: Option<String>,
     /// Accept only a certificate with this key (SHA256:…); may be repeated
-    #[arg(long, value_name = "FINGERPRINT", env = "SEAL_FINGERPRINT", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "FINGERPRINT",
+        env = "SEAL_FINGERPRINT",
+        value_delimiter = ','
+    )]
     pub(crate) fingerprint: Vec<Fingerprint>,
     /// Ask the controller even if its certificate is kept
     #[arg(long)]
@@ -279,7 +294,12 @@ pub(crate) struct TargetArguments {
 pub(crate) struct AllowedScope {
     /// The widest scope that is acceptable. The target says what its scope is; whoever can edit the file
     /// can widen it, so anything wider than this is refused
-    #[arg(long, value_name = "SCOPE", env = "SEAL_ALLOW_SCOPE", default_value = "strict")]
+    #[arg(
+        long,
+        value_name = "SCOPE",
+        env = "SEAL_ALLOW_SCOPE",
+        default_value = "strict"
+    )]
     pub(crate) allow_scope: Scope,
 }
 
@@ -371,7 +391,12 @@ pub(crate) struct KeygenArguments {
     #[arg(long, default_value = "")]
     pub(crate) common_name: String,
     /// Where the private key goes, readable by you alone; an existing file is never replaced
-    #[arg(long, value_name = "FILE", required_unless_present = "manifest", requires = "cert_file")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "manifest",
+        requires = "cert_file"
+    )]
     pub(crate) key_file: Option<PathBuf>,
     /// Where the certificate goes
     #[arg(long, value_name = "FILE")]
@@ -414,7 +439,12 @@ pub(crate) enum KeysCommand {
     /// Write all sealing keys, encrypted to age recipients, from files or from the cluster
     Backup {
         /// An age recipient (age1…); may be repeated
-        #[arg(short, long, value_name = "RECIPIENT", required_unless_present = "recipients_file")]
+        #[arg(
+            short,
+            long,
+            value_name = "RECIPIENT",
+            required_unless_present = "recipients_file"
+        )]
         recipient: Vec<String>,
         /// A file with age recipients, one a line
         #[arg(short = 'R', long, value_name = "FILE")]
@@ -433,7 +463,13 @@ pub(crate) enum KeysCommand {
         #[arg(value_name = "FILE")]
         backup: PathBuf,
         /// The age identity that opens it
-        #[arg(long, short = 'I', value_name = "FILE", env = "SEAL_IDENTITY", required = true)]
+        #[arg(
+            long,
+            short = 'I',
+            value_name = "FILE",
+            env = "SEAL_IDENTITY",
+            required = true
+        )]
         identity: Vec<PathBuf>,
         /// Create the key Secrets in the cluster; those that are there stay as they are
         #[arg(long, conflicts_with = "out_file")]

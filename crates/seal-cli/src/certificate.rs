@@ -48,7 +48,11 @@ impl<'a> CertificateSource<'a> {
             }
             Some(path) => Origin::File(Source::of(path.as_ref())),
         };
-        Ok(Self { origin, pins: &arguments.fingerprint, refresh: arguments.refresh })
+        Ok(Self {
+            origin,
+            pins: &arguments.fingerprint,
+            refresh: arguments.refresh,
+        })
     }
 
     /// The certificate, for sealing: one that has expired is refused.
@@ -71,10 +75,15 @@ impl<'a> CertificateSource<'a> {
         };
         let found = certificate.fingerprint();
         if !self.pins.is_empty() && !self.pins.contains(&found) {
-            return Err(CommandError::key(format!("the certificate's key is {found}, which --fingerprint does not name"))
-                .remedy("if the controller has a new key, verify its fingerprint and pin it"));
+            return Err(CommandError::key(format!(
+                "the certificate's key is {found}, which --fingerprint does not name"
+            ))
+            .remedy("if the controller has a new key, verify its fingerprint and pin it"));
         }
-        terminal.detail(&format!("certificate {found}, valid until {}", certificate.not_after()));
+        terminal.detail(&format!(
+            "certificate {found}, valid until {}",
+            certificate.not_after()
+        ));
         Ok(certificate)
     }
 
@@ -83,8 +92,9 @@ impl<'a> CertificateSource<'a> {
         controller: &ClusterArguments,
         terminal: Terminal,
     ) -> Result<Certificate, CommandError> {
-        let connection = cluster::connection(controller)
-            .map_err(|error| error.remedy("name the certificate with --cert, or a kubeconfig with --kubeconfig"))?;
+        let connection = cluster::connection(controller).map_err(|error| {
+            error.remedy("name the certificate with --cert, or a kubeconfig with --kubeconfig")
+        })?;
         let cache = Cache::of(&connection, controller);
         let kept = cache.as_ref().and_then(Cache::read);
         if let Some(kept) = kept.as_ref().filter(|kept| !self.refresh && kept.age <= FRESH) {
@@ -95,7 +105,9 @@ impl<'a> CertificateSource<'a> {
             (Ok(pem), kept) => {
                 let certificate = read(&pem, "the controller's answer")?;
                 let before = kept.and_then(|kept| Certificate::from_pem(&kept.pem).ok());
-                if let Some(before) = before.filter(|before| before.fingerprint() != certificate.fingerprint()) {
+                if let Some(before) =
+                    before.filter(|before| before.fingerprint() != certificate.fingerprint())
+                {
                     terminal.warn(&format!(
                         "the controller has a new key: {}, before it was {}",
                         certificate.fingerprint(),

@@ -25,7 +25,8 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -
         .map_err(|error| CommandError::bug(format!("the asynchronous runtime did not start: {error}")))?;
     runtime.block_on(async {
         tokio::time::timeout(TIMEOUT, work).await.unwrap_or_else(|_| {
-            Err(CommandError::cluster("no answer within 30 seconds").remedy("look at the network and the API server"))
+            Err(CommandError::cluster("no answer within 30 seconds")
+                .remedy("look at the network and the API server"))
         })
     })
 }
@@ -41,12 +42,21 @@ pub(crate) fn connection(cluster: &ClusterArguments) -> Result<Connection, Comma
 }
 
 /// The controller's certificate as it serves it.
-pub(crate) fn certificate(cluster: &ClusterArguments, connection: Connection) -> Result<Vec<u8>, CommandError> {
-    let (namespace, name) = (cluster.controller_namespace.as_ref(), cluster.controller_name.as_ref());
+pub(crate) fn certificate(
+    cluster: &ClusterArguments,
+    connection: Connection,
+) -> Result<Vec<u8>, CommandError> {
+    let (namespace, name) = (
+        cluster.controller_namespace.as_ref(),
+        cluster.controller_name.as_ref(),
+    );
     block_on(async {
-        let proxy = ServiceProxy::find(connection, namespace, name).await.map_err(|error| {
-            CommandError::from(error).remedy("name the controller with --controller-name and --controller-namespace")
-        })?;
+        let proxy = ServiceProxy::find(connection, namespace, name)
+            .await
+            .map_err(|error| {
+                CommandError::from(error)
+                    .remedy("name the controller with --controller-name and --controller-namespace")
+            })?;
         Ok(proxy.get("/v1/cert.pem").await?)
     })
 }
@@ -61,19 +71,35 @@ pub(crate) fn key_secrets(cluster: &ClusterArguments) -> Result<Vec<Secret>, Com
     let connection = connection(cluster)?;
     let (status, body) = block_on(call(connection, Method::GET, path, Vec::new()))?;
     if status != StatusCode::OK {
-        return Err(refused("list Secrets", &cluster.controller_namespace.to_string(), status));
+        return Err(refused(
+            "list Secrets",
+            &cluster.controller_namespace.to_string(),
+            status,
+        ));
     }
     let malformed = || CommandError::cluster("the API server's answer is no list of Secrets");
     let text = std::str::from_utf8(&body).map_err(|_| malformed())?;
     let stream = parse(text, Format::Json, &Limits::default()).map_err(|_| malformed())?;
     let document = stream.documents().first().ok_or_else(malformed)?;
-    let list = document.value(Schema::Kubernetes, DuplicateKeys::LastWins).map_err(|_| malformed())?;
-    let items = list.get("items").and_then(Value::as_sequence).ok_or_else(malformed)?;
-    items.iter().map(|item| Secret::from_value(item).map_err(|_| malformed())).collect()
+    let list = document
+        .value(Schema::Kubernetes, DuplicateKeys::LastWins)
+        .map_err(|_| malformed())?;
+    let items = list
+        .get("items")
+        .and_then(Value::as_sequence)
+        .ok_or_else(malformed)?;
+    items
+        .iter()
+        .map(|item| Secret::from_value(item).map_err(|_| malformed()))
+        .collect()
 }
 
 /// Creates `secret`; false if one of its name stands there already.
-pub(crate) fn create(cluster: &ClusterArguments, namespace: &str, secret: &Secret) -> Result<bool, CommandError> {
+pub(crate) fn create(
+    cluster: &ClusterArguments,
+    namespace: &str,
+    secret: &Secret,
+) -> Result<bool, CommandError> {
     let path = format!("/api/v1/namespaces/{namespace}/secrets");
     let connection = connection(cluster)?;
     let (status, _) = block_on(call(connection, Method::POST, path, secret.to_json().to_vec()))?;
@@ -86,9 +112,13 @@ pub(crate) fn create(cluster: &ClusterArguments, namespace: &str, secret: &Secre
 
 // The API server's own words may repeat values (S5): its code tells enough.
 fn refused(deed: &str, namespace: &str, status: StatusCode) -> CommandError {
-    let error = CommandError::cluster(format!("the API server refuses to {deed} in namespace {namespace}: {status}"));
+    let error = CommandError::cluster(format!(
+        "the API server refuses to {deed} in namespace {namespace}: {status}"
+    ));
     match status {
-        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => error.remedy("use an account with that permission"),
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => {
+            error.remedy("use an account with that permission")
+        }
         StatusCode::NOT_FOUND => error.remedy("create the namespace first"),
         _ => error,
     }
@@ -119,6 +149,9 @@ async fn call(
         failed(&cause.to_string())
     })?;
     let (parts, body) = response.into_parts();
-    let collected = Limited::new(body, MOST_BYTES).collect().await.map_err(|_| failed("the answer broke off"))?;
+    let collected = Limited::new(body, MOST_BYTES)
+        .collect()
+        .await
+        .map_err(|_| failed("the answer broke off"))?;
     Ok((parts.status, Zeroizing::new(collected.to_bytes().to_vec())))
 }

@@ -39,7 +39,10 @@ enum Blame {
 impl CommandError {
     /// The result holds findings.
     pub(crate) fn findings() -> Self {
-        Self { blame: Blame::Findings, complaints: Vec::new() }
+        Self {
+            blame: Blame::Findings,
+            complaints: Vec::new(),
+        }
     }
 
     /// The command line asks for something that makes no sense.
@@ -68,7 +71,13 @@ impl CommandError {
     }
 
     fn new(blame: Blame, what: impl Into<String>) -> Self {
-        Self { blame, complaints: vec![Complaint { what: what.into(), remedy: None }] }
+        Self {
+            blame,
+            complaints: vec![Complaint {
+                what: what.into(),
+                remedy: None,
+            }],
+        }
     }
 
     /// A file that could not be read, written or found.
@@ -86,12 +95,19 @@ impl CommandError {
     /// Faults of the engine. The gravest class decides the exit code: the one that no edit of the
     /// manifest would mend.
     pub(crate) fn faults(place: &str, faults: &[Fault]) -> Self {
-        let class = faults.iter().map(|fault| fault.kind.class).max().unwrap_or(FaultClass::Bug);
+        let class = faults
+            .iter()
+            .map(|fault| fault.kind.class)
+            .max()
+            .unwrap_or(FaultClass::Bug);
         let complaints = faults.iter().map(|fault| Complaint {
             what: format!("{place}: {}", sentence(fault)),
             remedy: Some(fault.remedy()),
         });
-        Self { blame: Blame::Fault(class), complaints: complaints.collect() }
+        Self {
+            blame: Blame::Fault(class),
+            complaints: complaints.collect(),
+        }
     }
 
     /// The same with a remedy.
@@ -173,7 +189,9 @@ impl From<EditError> for CommandError {
 impl From<SealFault> for CommandError {
     fn from(fault: SealFault) -> Self {
         match &fault {
-            SealFault::NoName => Self::input("the Secret has no metadata.name").remedy("give it one, or use --name"),
+            SealFault::NoName => {
+                Self::input("the Secret has no metadata.name").remedy("give it one, or use --name")
+            }
             SealFault::NoNamespace => Self::input("the Secret has no metadata.namespace")
                 .remedy("give it one, use --namespace, or seal it cluster-wide"),
             SealFault::Empty => {

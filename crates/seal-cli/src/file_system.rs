@@ -35,7 +35,11 @@ impl Replacement {
         };
         let standing = fs::metadata(&place).ok();
         if standing.as_ref().is_some_and(fs::Metadata::is_dir) {
-            return Err(CommandError::file("write", target, &std::io::ErrorKind::IsADirectory.into()));
+            return Err(CommandError::file(
+                "write",
+                target,
+                &std::io::ErrorKind::IsADirectory.into(),
+            ));
         }
         let mut file = tempfile::Builder::new()
             .prefix(".seal-")
@@ -56,7 +60,8 @@ impl Replacement {
     /// Moves it into place.
     pub(crate) fn commit(self) -> Result<(), CommandError> {
         let Self { file, target } = self;
-        file.persist(&target).map_err(|error| CommandError::file("write", &target, &error.error))?;
+        file.persist(&target)
+            .map_err(|error| CommandError::file("write", &target, &error.error))?;
         platform::flush_folder(folder_of(&target));
         Ok(())
     }
@@ -64,7 +69,8 @@ impl Replacement {
     /// Moves it into place unless something stands there.
     pub(crate) fn commit_new(self) -> Result<(), CommandError> {
         let Self { file, target } = self;
-        file.persist_noclobber(&target).map_err(|error| CommandError::file("write", &target, &error.error))?;
+        file.persist_noclobber(&target)
+            .map_err(|error| CommandError::file("write", &target, &error.error))?;
         platform::flush_folder(folder_of(&target));
         Ok(())
     }
@@ -82,13 +88,15 @@ pub(crate) fn others_can_write(path: &Path) -> bool {
 }
 
 fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
-#[cfg(unix)]
-use unix as platform;
 #[cfg(not(unix))]
 use elsewhere as platform;
+#[cfg(unix)]
+use unix as platform;
 
 #[cfg(unix)]
 mod unix {

@@ -33,7 +33,10 @@ impl Source {
             return Self::Stdin;
         }
         let relative = path.file_name().map_or_else(|| path.to_owned(), PathBuf::from);
-        Self::File { path: path.to_owned(), relative }
+        Self::File {
+            path: path.to_owned(),
+            relative,
+        }
     }
 
     /// The file's path, if it is one.
@@ -46,7 +49,8 @@ impl Source {
 
     /// How to name it to people.
     pub(crate) fn shown(&self) -> String {
-        self.path().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string())
+        self.path()
+            .map_or_else(|| "standard input".to_owned(), |path| path.display().to_string())
     }
 
     /// Reads all of it.
@@ -78,7 +82,9 @@ pub(crate) fn sources(paths: &[PathBuf], terminal: Terminal) -> Result<Vec<Sourc
     let mut seen = std::collections::HashSet::new();
     sources.retain(|source| seen.insert(source.path().map(Path::to_owned)));
     if sources.is_empty() {
-        return Err(CommandError::input("there is no .yaml, .yml or .json file in the folder"));
+        return Err(CommandError::input(
+            "there is no .yaml, .yml or .json file in the folder",
+        ));
     }
     Ok(sources)
 }
@@ -86,15 +92,27 @@ pub(crate) fn sources(paths: &[PathBuf], terminal: Terminal) -> Result<Vec<Sourc
 fn walk(folder: &Path, sources: &mut Vec<Source>) -> Result<(), CommandError> {
     // Plain manifests are what .gitignore names, so ignore files do not count here.
     let mut walk = ignore::WalkBuilder::new(folder);
-    walk.standard_filters(false).hidden(true).follow_links(false).sort_by_file_name(Ord::cmp);
+    walk.standard_filters(false)
+        .hidden(true)
+        .follow_links(false)
+        .sort_by_file_name(Ord::cmp);
     for entry in walk.build() {
         let entry = entry.map_err(|error| CommandError::input(format!("cannot walk: {error}")))?;
         let is_manifest = entry.path().extension().is_some_and(|extension| {
-            ["yaml", "yml", "json"].iter().any(|wanted| extension.eq_ignore_ascii_case(wanted))
+            ["yaml", "yml", "json"]
+                .iter()
+                .any(|wanted| extension.eq_ignore_ascii_case(wanted))
         });
         if is_manifest && entry.file_type().is_some_and(|kind| kind.is_file()) {
-            let relative = entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned();
-            sources.push(Source::File { path: entry.into_path(), relative });
+            let relative = entry
+                .path()
+                .strip_prefix(folder)
+                .unwrap_or(entry.path())
+                .to_owned();
+            sources.push(Source::File {
+                path: entry.into_path(),
+                relative,
+            });
         }
     }
     Ok(())
@@ -112,7 +130,10 @@ fn read_whole(reader: &mut dyn Read, limit: usize, path: &Path) -> Result<Zeroiz
     let mut filled = 0;
     loop {
         if filled > limit {
-            return Err(CommandError::input(format!("{} is longer than {limit} bytes", path.display())));
+            return Err(CommandError::input(format!(
+                "{} is longer than {limit} bytes",
+                path.display()
+            )));
         }
         if filled == content.len() {
             let mut larger = Zeroizing::new(vec![0; content.len() * 4]);

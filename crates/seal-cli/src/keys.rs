@@ -32,7 +32,9 @@ pub(crate) struct StoredKey {
 impl StoredKey {
     /// When it counts as made: upstream orders keys by their certificates' begin.
     pub(crate) fn since(&self) -> Timestamp {
-        self.certificate.as_ref().map_or(Timestamp::UNIX_EPOCH, Certificate::not_before)
+        self.certificate
+            .as_ref()
+            .map_or(Timestamp::UNIX_EPOCH, Certificate::not_before)
     }
 }
 
@@ -76,7 +78,12 @@ pub(crate) fn of_bytes(
         return of_bytes(&opened, whence, &[]);
     }
     let text = seal_document::decode(bytes).map_err(|error| CommandError::from(error).about(whence))?;
-    if text.trim_start_matches('\u{feff}').trim_start().starts_with("-----BEGIN ") || has_pem_line_only(text) {
+    if text
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .starts_with("-----BEGIN ")
+        || has_pem_line_only(text)
+    {
         return of_pem(text, whence);
     }
     of_manifests(text, whence)
@@ -84,10 +91,21 @@ pub(crate) fn of_bytes(
 
 /// The key in a key Secret, if it is one.
 pub(crate) fn of_secret(secret: Secret, whence: String) -> Result<Option<StoredKey>, CommandError> {
-    let Some(pem) = secret.data.get("tls.key") else { return Ok(None) };
-    let private = PrivateKey::from_pem(pem.expose()).map_err(|error| CommandError::from(error).about(&whence))?;
-    let certificate = secret.data.get("tls.crt").and_then(|pem| Certificate::from_pem(pem.expose()).ok());
-    Ok(Some(StoredKey { private, certificate, secret: Some(secret), whence }))
+    let Some(pem) = secret.data.get("tls.key") else {
+        return Ok(None);
+    };
+    let private =
+        PrivateKey::from_pem(pem.expose()).map_err(|error| CommandError::from(error).about(&whence))?;
+    let certificate = secret
+        .data
+        .get("tls.crt")
+        .and_then(|pem| Certificate::from_pem(pem.expose()).ok());
+    Ok(Some(StoredKey {
+        private,
+        certificate,
+        secret: Some(secret),
+        whence,
+    }))
 }
 
 // `openssl` writes a heading of attributes before a block.
@@ -101,7 +119,9 @@ fn of_pem(text: &str, whence: &str) -> Result<Vec<StoredKey>, CommandError> {
     let mut rest = text;
     while let Some(start) = rest.find("-----BEGIN ") {
         let block = &rest[start..];
-        let end = block.find("-----END ").and_then(|at| Some(at + block[at..].find('\n').unwrap_or(block[at..].len())));
+        let end = block
+            .find("-----END ")
+            .and_then(|at| Some(at + block[at..].find('\n').unwrap_or(block[at..].len())));
         let Some(end) = end else {
             return Err(CommandError::key(format!("{whence}: a PEM block has no end")));
         };
@@ -111,17 +131,26 @@ fn of_pem(text: &str, whence: &str) -> Result<Vec<StoredKey>, CommandError> {
         if first.contains("CERTIFICATE") {
             certificates.extend(Certificate::from_pem(block.as_bytes()).ok());
         } else if first.contains("ENCRYPTED") || block.contains("\nProc-Type:") {
-            return Err(CommandError::key(format!("{whence}: the PEM key is protected by a pass phrase"))
-                .remedy("remove it with `openssl rsa`, or keep keys in an age-encrypted backup"));
+            return Err(
+                CommandError::key(format!("{whence}: the PEM key is protected by a pass phrase"))
+                    .remedy("remove it with `openssl rsa`, or keep keys in an age-encrypted backup"),
+            );
         } else if first.contains("PRIVATE KEY") {
             let private = PrivateKey::from_pem(block.as_bytes())
                 .map_err(|error| CommandError::from(error).about(whence))?;
-            keys.push(StoredKey { private, certificate: None, secret: None, whence: whence.to_owned() });
+            keys.push(StoredKey {
+                private,
+                certificate: None,
+                secret: None,
+                whence: whence.to_owned(),
+            });
         }
     }
     for key in &mut keys {
         let fingerprint = key.private.public().fingerprint();
-        let own = certificates.iter().position(|certificate| certificate.fingerprint() == fingerprint);
+        let own = certificates
+            .iter()
+            .position(|certificate| certificate.fingerprint() == fingerprint);
         key.certificate = own.map(|at| certificates.swap_remove(at));
     }
     Ok(keys)

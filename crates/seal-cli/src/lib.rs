@@ -6,8 +6,21 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+mod arguments;
+mod certificate;
+mod cluster;
+mod command_error;
+mod commands;
+mod file_system;
+mod input;
+mod keys;
 pub mod kubeseal;
+mod manifests;
+mod native;
+mod opening;
+mod output;
 mod template_world;
+mod terminal;
 
 /// Runs the command whose arguments these are, the name it was called by first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -25,5 +38,5 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         arguments.next();
         return kubeseal::run(&format!("{shown} kubeseal"), arguments);
     }
-    kubeseal::unknown_command()
+    native::run(arguments)
 }

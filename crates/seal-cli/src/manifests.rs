@@ -64,7 +64,12 @@ impl ManifestFile {
 
     /// How to name an object in it.
     pub(crate) fn name_of(&self, found: &Found) -> String {
-        let metadata = |field| found.value.get("metadata").and_then(|metadata| metadata.get(field)?.as_str());
+        let metadata = |field| {
+            found
+                .value
+                .get("metadata")
+                .and_then(|metadata| metadata.get(field)?.as_str())
+        };
         let kind = match found.kind {
             Kind::Secret => "Secret",
             Kind::SealedSecret => "SealedSecret",
@@ -83,7 +88,10 @@ pub(crate) fn find(stream: &Stream<'_>) -> Result<Vec<Found>, CommandError> {
     let mut found = Vec::new();
     for document in stream.documents() {
         let Some(root) = document.root() else { continue };
-        let place = Place { document: document.index(), item: None };
+        let place = Place {
+            document: document.index(),
+            item: None,
+        };
         let value = match document.value(Schema::Kubernetes, DuplicateKeys::Error) {
             Ok(value) => value,
             // What means nothing to Kubernetes is no Secret, unless it says that it is one.
@@ -102,16 +110,37 @@ pub(crate) fn find(stream: &Stream<'_>) -> Result<Vec<Found>, CommandError> {
         };
         let Some(implied) = list else {
             if let Some(kind) = kind_of(&value, None)? {
-                found.push(Found { kind, place, position: root.position(), value });
+                found.push(Found {
+                    kind,
+                    place,
+                    position: root.position(),
+                    value,
+                });
             }
             continue;
         };
         let nodes = rewrite::list_items(root);
-        for (index, item) in value.get("items").and_then(Value::as_sequence).into_iter().flatten().enumerate() {
+        for (index, item) in value
+            .get("items")
+            .and_then(Value::as_sequence)
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
             if let Some(kind) = kind_of(item, implied)? {
-                let position = nodes.and_then(|nodes| nodes.get(index)).map_or(root.position(), |node| node.position());
-                let place = Place { item: Some(index), ..place };
-                found.push(Found { kind, place, position, value: item.clone() });
+                let position = nodes
+                    .and_then(|nodes| nodes.get(index))
+                    .map_or(root.position(), |node| node.position());
+                let place = Place {
+                    item: Some(index),
+                    ..place
+                };
+                found.push(Found {
+                    kind,
+                    place,
+                    position,
+                    value: item.clone(),
+                });
             }
         }
     }
@@ -128,8 +157,12 @@ fn kind_of(value: &Value, implied: Option<Kind>) -> Result<Option<Kind>, Command
         (None, None) => Ok(implied),
         (Some("Secret"), Some("v1")) => Ok(Some(Kind::Secret)),
         // To pass it by would leave its values in the open.
-        (Some("Secret"), None) => Err(CommandError::input("a Secret without apiVersion").remedy("add apiVersion: v1")),
-        (Some("SealedSecret"), Some(version)) if version.starts_with("bitnami.com/") => Ok(Some(Kind::SealedSecret)),
+        (Some("Secret"), None) => {
+            Err(CommandError::input("a Secret without apiVersion").remedy("add apiVersion: v1"))
+        }
+        (Some("SealedSecret"), Some(version)) if version.starts_with("bitnami.com/") => {
+            Ok(Some(Kind::SealedSecret))
+        }
         _ => Ok(None),
     }
 }

@@ -48,7 +48,9 @@ fn spelt_out(mut arguments: Vec<OsString>, stdin_is_terminal: bool) -> Vec<OsStr
         None => stdin_is_terminal,
         Some(first) => {
             matches!(first.as_ref(), "-h" | "--help" | "-V" | "--version")
-                || Arguments::command().get_subcommands().any(|command| command.get_name() == first)
+                || Arguments::command()
+                    .get_subcommands()
+                    .any(|command| command.get_name() == first)
         }
     };
     if !spelt {
@@ -68,9 +70,15 @@ mod tests {
     #[test]
     fn a_file_or_a_pipe_means_sealing() {
         assert_eq!(spelt(&["a.yaml"], true), ["seal", "a.yaml"]);
-        assert_eq!(spelt(&["--cert", "c", "a.yaml"], true), ["seal", "--cert", "c", "a.yaml"]);
+        assert_eq!(
+            spelt(&["--cert", "c", "a.yaml"], true),
+            ["seal", "--cert", "c", "a.yaml"]
+        );
         assert_eq!(spelt(&[], false), ["seal"]);
-        assert_eq!(spelt(&["-v", "--color", "never"], false), ["-v", "--color", "never", "seal"]);
+        assert_eq!(
+            spelt(&["-v", "--color", "never"], false),
+            ["-v", "--color", "never", "seal"]
+        );
         assert_eq!(spelt(&["-q", "verify", "x"], false), ["-q", "verify", "x"]);
         assert_eq!(spelt(&["--help"], false), ["--help"]);
         assert!(spelt(&[], true).is_empty());

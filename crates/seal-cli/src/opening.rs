@@ -12,10 +12,19 @@ use crate::template_world::{SystemTimeZones, TemplateRandom};
 
 /// Opens all entries.
 pub(crate) fn unveil(object: &SealedSecret, ring: &KeyRing) -> Result<Unveiled, Vec<Fault>> {
-    let answers = Answers { sealing_keys: Some(ring) };
-    let how = Opening { accept_legacy: true, diagnose_scope: true, record: None };
+    let answers = Answers {
+        sealing_keys: Some(ring),
+    };
+    let how = Opening {
+        accept_legacy: true,
+        diagnose_scope: true,
+        record: None,
+    };
     let unveiled = open(object, &answers, &how)?;
-    Ok(unveiled.into_iter().next().expect("a SealedSecret opens to one Secret"))
+    Ok(unveiled
+        .into_iter()
+        .next()
+        .expect("a SealedSecret opens to one Secret"))
 }
 
 /// The Secret that `object` asks for.
@@ -23,8 +32,22 @@ pub(crate) fn secret(object: &SealedSecret, ring: &KeyRing) -> Result<Secret, Ve
     let unveiled = unveil(object, ring)?;
     let zones = SystemTimeZones;
     let mut random = TemplateRandom;
-    let mut env = Env { now: Timestamp::now(), zones: &zones, random: &mut random };
-    let material = shape(unveiled, object.spec.template.as_ref(), &Functions::builtin(), &mut env)?;
+    let mut env = Env {
+        now: Timestamp::now(),
+        zones: &zones,
+        random: &mut random,
+    };
+    let material = shape(
+        unveiled,
+        object.spec.template.as_ref(),
+        &Functions::builtin(),
+        &mut env,
+    )?;
     let name = |field: &Option<String>| field.clone().unwrap_or_default();
-    desired(material, &name(&object.metadata.namespace), &name(&object.metadata.name), &Policy::default())
+    desired(
+        material,
+        &name(&object.metadata.namespace),
+        &name(&object.metadata.name),
+        &Policy::default(),
+    )
 }

@@ -11,7 +11,11 @@ use crate::terminal::printable;
 /// Writes a result that may be seen by anyone.
 pub(crate) fn print(result: &str) -> Result<(), CommandError> {
     let stdout = io::stdout();
-    let text = if stdout.is_terminal() { printable(result) } else { result.into() };
+    let text = if stdout.is_terminal() {
+        printable(result)
+    } else {
+        result.into()
+    };
     let mut stdout = stdout.lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         // The reader has seen enough.
@@ -25,8 +29,10 @@ pub(crate) fn print(result: &str) -> Result<(), CommandError> {
 pub(crate) fn guard_values(out_file: Option<&Path>, show_values: bool) -> Result<(), CommandError> {
     let to_terminal = out_file.is_none_or(|path| path.as_os_str() == "-") && io::stdout().is_terminal();
     if to_terminal && !show_values {
-        return Err(CommandError::usage("the result holds values in plain text, and standard output is a terminal")
-            .remedy("pipe it, write it with --out-file, or add --show-values"));
+        return Err(CommandError::usage(
+            "the result holds values in plain text, and standard output is a terminal",
+        )
+        .remedy("pipe it, write it with --out-file, or add --show-values"));
     }
     Ok(())
 }

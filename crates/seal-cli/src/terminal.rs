@@ -30,7 +30,10 @@ impl Terminal {
             Color::Never => anstream::ColorChoice::Never,
         };
         choice.write_global();
-        Self { quiet: manner.quiet, verbose: manner.verbose }
+        Self {
+            quiet: manner.quiet,
+            verbose: manner.verbose,
+        }
     }
 
     /// What went wrong, and what to do about it.
@@ -67,7 +70,11 @@ impl Terminal {
 
 // Nobody is left to tell when standard error is gone.
 fn say(style: Style, what: &str, message: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{style}{what}:{style:#} {}", printable(message));
+    let _ = writeln!(
+        anstream::stderr().lock(),
+        "{style}{what}:{style:#} {}",
+        printable(message)
+    );
 }
 
 /// `text` without anything that a terminal would obey: control characters but line breaks and tabs, and
@@ -97,7 +104,10 @@ mod tests {
 
     #[test]
     fn nothing_that_a_terminal_obeys_is_printed() {
-        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c\r\u{9b}"), "a\\u{1b}[2Jb\\u{202e}c\\u{d}\\u{9b}");
+        assert_eq!(
+            printable("a\u{1b}[2Jb\u{202e}c\r\u{9b}"),
+            "a\\u{1b}[2Jb\\u{202e}c\\u{d}\\u{9b}"
+        );
         assert_eq!(printable("line\n\ttab é"), "line\n\ttab é");
     }
 }

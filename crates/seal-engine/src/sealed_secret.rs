@@ -2,10 +2,12 @@
 //!
 //! Everything after opening is common to all kinds.
 
+mod inspect;
 mod open;
 mod rotate;
 mod seal;
 
+pub use inspect::inspect;
 pub use open::{Opening, open};
 pub use rotate::{rotate, verify};
 pub use seal::{SealFault, seal};

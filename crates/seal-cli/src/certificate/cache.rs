@@ -31,8 +31,18 @@ impl Cache {
         part(connection.server.as_bytes());
         part(controller.controller_namespace.as_ref().as_bytes());
         part(controller.controller_name.as_ref().as_bytes());
-        connection.config.root_cert.iter().flatten().for_each(|authority| part(authority));
-        let name: String = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        connection
+            .config
+            .root_cert
+            .iter()
+            .flatten()
+            .for_each(|authority| part(authority));
+        let name: String = digest
+            .finish()
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Some(Self(folder()?.join("certificates").join(format!("{name}.pem"))))
     }
 
@@ -54,12 +64,18 @@ impl Cache {
         let folder = self.0.parent().unwrap_or(Path::new("."));
         make_private_folder(folder).map_err(|error| error.to_string())?;
         let failed = |_| format!("{} cannot be written", self.0.display());
-        Replacement::prepare(&self.0, pem.as_bytes(), Access::Private).and_then(Replacement::commit).map_err(failed)
+        Replacement::prepare(&self.0, pem.as_bytes(), Access::Private)
+            .and_then(Replacement::commit)
+            .map_err(failed)
     }
 }
 
 fn folder() -> Option<PathBuf> {
-    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     if let Some(folder) = absolute("SEAL_CACHE_DIR") {
         return Some(folder);
     }

@@ -15,9 +15,14 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Whether `url` leads to this machine.
 pub(super) fn is_loopback(url: &str) -> bool {
-    let Ok(url) = url.parse::<http::Uri>() else { return false };
+    let Ok(url) = url.parse::<http::Uri>() else {
+        return false;
+    };
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// What `url` holds.
@@ -26,7 +31,8 @@ pub(super) fn get(url: &str) -> Result<Vec<u8>, CommandError> {
 }
 
 async fn fetch(url: &str) -> Result<Vec<u8>, CommandError> {
-    let failed = |why: &str| CommandError::cluster(format!("cannot fetch {}: {why}", without_credentials(url)));
+    let failed =
+        |why: &str| CommandError::cluster(format!("cannot fetch {}: {why}", without_credentials(url)));
     let policy = Policy::custom(|attempt| {
         if attempt.url().scheme() != "https" {
             attempt.error("a redirect to plain http is not followed")
@@ -36,14 +42,25 @@ async fn fetch(url: &str) -> Result<Vec<u8>, CommandError> {
             attempt.follow()
         }
     });
-    let client = reqwest::Client::builder().redirect(policy).timeout(TIMEOUT).build();
+    let client = reqwest::Client::builder()
+        .redirect(policy)
+        .timeout(TIMEOUT)
+        .build();
     let client = client.map_err(|error| failed(&root_cause(&error)))?;
-    let mut response = client.get(url).send().await.map_err(|error| failed(&root_cause(&error)))?;
+    let mut response = client
+        .get(url)
+        .send()
+        .await
+        .map_err(|error| failed(&root_cause(&error)))?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(failed(&format!("the server answered {}", response.status())));
     }
     let mut content = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(&root_cause(&error)))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| failed(&root_cause(&error)))?
+    {
         if content.len() + chunk.len() > MOST_BYTES {
             return Err(failed("the answer is too long for a certificate"));
         }

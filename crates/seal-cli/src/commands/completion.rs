@@ -8,7 +8,7 @@ use clap_mangen::Man;
 
 use crate::arguments::Arguments;
 use crate::command_error::CommandError;
-use crate::output::{print, write_public};
+use crate::output::print;
 
 /// Prints the completion script for `shell`.
 pub(super) fn script(shell: Shell) -> Result<(), CommandError> {
@@ -23,17 +23,8 @@ pub(super) fn manual(folder: Option<&Path>) -> Result<(), CommandError> {
         return print(&page(Arguments::command())?);
     };
     std::fs::create_dir_all(folder).map_err(|error| CommandError::file("make", folder, &error))?;
-    let mut command = Arguments::command();
-    command.build();
-    write_pages(&command, "seal", folder)
-}
-
-fn write_pages(command: &clap::Command, name: &str, folder: &Path) -> Result<(), CommandError> {
-    let page = page(command.clone().name(name.to_owned()))?;
-    write_public(Some(&folder.join(format!("{name}.1"))), &page)?;
-    command
-        .get_subcommands()
-        .try_for_each(|command| write_pages(command, &format!("{name}-{}", command.get_name()), folder))
+    clap_mangen::generate_to(Arguments::command(), folder)
+        .map_err(|error| CommandError::file("write pages into", folder, &error))
 }
 
 fn page(command: clap::Command) -> Result<String, CommandError> {

@@ -31,7 +31,10 @@ pub(super) fn run(arguments: &RenderArguments, terminal: Terminal) -> Result<(),
 }
 
 /// The Secrets for all SealedSecrets of `file`, each with its place; or all that is wrong with them.
-pub(super) fn opened(file: &ManifestFile, ring: &seal_core::KeyRing) -> Result<Vec<Replacement>, CommandError> {
+pub(super) fn opened(
+    file: &ManifestFile,
+    ring: &seal_core::KeyRing,
+) -> Result<Vec<Replacement>, CommandError> {
     let stream = file.parse()?;
     let found = manifests::find(&stream).map_err(|error| error.about(&file.source.shown()))?;
     let mut secrets = Vec::new();
@@ -40,7 +43,9 @@ pub(super) fn opened(file: &ManifestFile, ring: &seal_core::KeyRing) -> Result<V
         let place = file.name_of(found);
         let opened = SealedSecret::from_value(&found.value)
             .map_err(|error| CommandError::from(error).about(&place))
-            .and_then(|object| opening::secret(&object, ring).map_err(|faults| CommandError::faults(&place, &faults)));
+            .and_then(|object| {
+                opening::secret(&object, ring).map_err(|faults| CommandError::faults(&place, &faults))
+            });
         match opened {
             Ok(secret) => secrets.push(found.replaced_by(secret.to_value())),
             Err(error) => faulty = Some(join(faulty, error)),
@@ -61,12 +66,20 @@ pub(super) fn join(earlier: Option<CommandError>, error: CommandError) -> Comman
 pub(super) fn append(result: &mut Zeroizing<String>, text: &str) {
     let separator = match result.as_str() {
         "" => "",
-        _ if text.trim_start_matches('\u{feff}').starts_with("---") || text.trim_start().starts_with('{') => "",
+        _ if text.trim_start_matches('\u{feff}').starts_with("---") || text.trim_start().starts_with('{') => {
+            ""
+        }
         _ => "---\n",
     };
-    let gap = if result.is_empty() || result.ends_with('\n') { "" } else { "\n" };
+    let gap = if result.is_empty() || result.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     let mut longer = Zeroizing::new(String::with_capacity(result.len() + text.len() + 8));
-    [result.as_str(), gap, separator, text].iter().for_each(|part| longer.push_str(part));
+    [result.as_str(), gap, separator, text]
+        .iter()
+        .for_each(|part| longer.push_str(part));
     *result = longer;
 }
 

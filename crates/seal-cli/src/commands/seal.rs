@@ -25,7 +25,10 @@ pub(super) fn run(arguments: &SealArguments, terminal: Terminal) -> Result<(), C
     let source = CertificateSource::settle(&arguments.certificate)?;
     let sources = input::sources(&arguments.input.paths, terminal)?;
     let destination = Destination::settle(&arguments.destination, &sources)?;
-    let files = sources.into_iter().map(ManifestFile::read).collect::<Result<Vec<_>, _>>()?;
+    let files = sources
+        .into_iter()
+        .map(ManifestFile::read)
+        .collect::<Result<Vec<_>, _>>()?;
 
     let mut secrets = Vec::new();
     for (index, file) in files.iter().enumerate() {
@@ -38,7 +41,10 @@ pub(super) fn run(arguments: &SealArguments, terminal: Terminal) -> Result<(), C
         }
     }
     if arguments.name.is_some() && secrets.len() > 1 {
-        return Err(CommandError::usage(format!("--name names one Secret, and there are {}", secrets.len())));
+        return Err(CommandError::usage(format!(
+            "--name names one Secret, and there are {}",
+            secrets.len()
+        )));
     }
     if secrets.is_empty() {
         terminal.warn("there is no Secret in the input; it is passed on as it is");
@@ -58,7 +64,8 @@ pub(super) fn run(arguments: &SealArguments, terminal: Terminal) -> Result<(), C
     }
     let mut texts = Vec::with_capacity(files.len());
     for (file, replacements) in files.iter().zip(&results) {
-        let text = result(file, replacements, arguments).map_err(|error| error.about(&file.source.shown()))?;
+        let text =
+            result(file, replacements, arguments).map_err(|error| error.about(&file.source.shown()))?;
         texts.push(text);
     }
     destination.write(&files, &texts, &results, terminal)
@@ -102,29 +109,51 @@ impl Job {
                 scope
             }
         };
-        Ok(Self { file, place: String::new(), found, secret, scope })
+        Ok(Self {
+            file,
+            place: String::new(),
+            found,
+            secret,
+            scope,
+        })
     }
 }
 
 // One public RSA operation takes a tenth of a millisecond: worth a thread from a few dozen on.
 const JOBS_PER_THREAD: usize = 16;
 
-fn seal_all(jobs: &[Job], certificate: &Certificate, allow_empty: bool) -> Result<Vec<SealedSecret>, CommandError> {
+fn seal_all(
+    jobs: &[Job],
+    certificate: &Certificate,
+    allow_empty: bool,
+) -> Result<Vec<SealedSecret>, CommandError> {
     let seal_share = |share: &[Job]| -> Result<Vec<SealedSecret>, CommandError> {
         let seal = |job: &Job| {
-            sealed_secret::seal(&job.secret, certificate.key(), job.scope, allow_empty, &mut SystemRandom)
-                .map_err(|fault| CommandError::from(fault).about(&job.place))
+            sealed_secret::seal(
+                &job.secret,
+                certificate.key(),
+                job.scope,
+                allow_empty,
+                &mut SystemRandom,
+            )
+            .map_err(|fault| CommandError::from(fault).about(&job.place))
         };
         share.iter().map(seal).collect()
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(jobs.len() / JOBS_PER_THREAD).max(1);
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(jobs.len() / JOBS_PER_THREAD)
+        .max(1);
     if threads == 1 {
         return seal_share(jobs);
     }
     let shares: Vec<_> = thread::scope(|scope| {
         let shares = jobs.chunks(jobs.len().div_ceil(threads));
         let running: Vec<_> = shares.map(|share| scope.spawn(|| seal_share(share))).collect();
-        running.into_iter().map(|thread| thread.join().expect("sealing does not panic")).collect()
+        running
+            .into_iter()
+            .map(|thread| thread.join().expect("sealing does not panic"))
+            .collect()
     });
     let mut sealed = Vec::with_capacity(jobs.len());
     for share in shares {
@@ -142,13 +171,23 @@ const ANNOTATION_LIMIT: usize = 256 << 10;
 
 fn warn_of_sizes(job: &Job, object: &SealedSecret, terminal: Terminal) {
     let plain: usize = job.secret.data.values().map(Plaintext::len).sum();
-    let sealed: usize = object.spec.encrypted_data.values().flatten().map(|text| text.len() + 8).sum();
+    let sealed: usize = object
+        .spec
+        .encrypted_data
+        .values()
+        .flatten()
+        .map(|text| text.len() + 8)
+        .sum();
     let place = &job.place;
     if plain > SECRET_LIMIT {
-        terminal.warn(&format!("{place}: {plain} bytes of values; Kubernetes allows {SECRET_LIMIT} in a Secret"));
+        terminal.warn(&format!(
+            "{place}: {plain} bytes of values; Kubernetes allows {SECRET_LIMIT} in a Secret"
+        ));
     }
     if sealed > OBJECT_LIMIT {
-        terminal.warn(&format!("{place}: {sealed} bytes when sealed; etcd allows {OBJECT_LIMIT} for an object"));
+        terminal.warn(&format!(
+            "{place}: {sealed} bytes when sealed; etcd allows {OBJECT_LIMIT} for an object"
+        ));
     } else if sealed > ANNOTATION_LIMIT {
         terminal.warn(&format!(
             "{place}: {sealed} bytes when sealed; `kubectl apply` needs --server-side above {ANNOTATION_LIMIT}"
@@ -170,8 +209,10 @@ fn result(
     };
     let most = 3 * file.bytes.len() + (50 << 20);
     if text.len() > most {
-        return Err(CommandError::input(format!("the result would be longer than {most} bytes"))
-            .remedy("split the input; sealing makes short values much longer"));
+        return Err(
+            CommandError::input(format!("the result would be longer than {most} bytes"))
+                .remedy("split the input; sealing makes short values much longer"),
+        );
     }
     Ok(text)
 }
@@ -186,7 +227,11 @@ fn format_of(format: FormatArgument) -> Format {
 fn converted(text: &str, format: Format, wanted: Format) -> Result<Zeroizing<String>, CommandError> {
     let stream = seal_document::parse(text, format, &seal_document::Limits::default())?;
     let mut converted = Zeroizing::new(String::with_capacity(text.len() * 2));
-    for document in stream.documents().iter().filter(|document| document.root().is_some()) {
+    for document in stream
+        .documents()
+        .iter()
+        .filter(|document| document.root().is_some())
+    {
         let value = document.value(Schema::Kubernetes, seal_document::DuplicateKeys::Error)?;
         converted.push_str(&manifests::render(&value, wanted)?);
     }
@@ -204,24 +249,33 @@ impl<'a> Destination<'a> {
     fn settle(arguments: &'a DestinationArguments, sources: &[Source]) -> Result<Self, CommandError> {
         if arguments.in_place {
             if sources.contains(&Source::Stdin) {
-                return Err(CommandError::usage("--in-place needs files, and standard input is none"));
+                return Err(CommandError::usage(
+                    "--in-place needs files, and standard input is none",
+                ));
             }
             return Ok(Self::InPlace);
         }
         if let Some(folder) = &arguments.out_dir {
             if sources.contains(&Source::Stdin) {
-                return Err(CommandError::usage("--out-dir needs files, and standard input is none"));
+                return Err(CommandError::usage(
+                    "--out-dir needs files, and standard input is none",
+                ));
             }
             let mut names: Vec<_> = sources.iter().filter_map(relative).collect();
             names.sort_unstable();
             if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(CommandError::usage(format!("two inputs would become {}", pair[0].display())));
+                return Err(CommandError::usage(format!(
+                    "two inputs would become {}",
+                    pair[0].display()
+                )));
             }
             return Ok(Self::Folder(folder));
         }
         if sources.len() > 1 {
-            return Err(CommandError::usage(format!("there are {} inputs, and one output", sources.len()))
-                .remedy("replace the files with --in-place, or write others with --out-dir"));
+            return Err(
+                CommandError::usage(format!("there are {} inputs, and one output", sources.len()))
+                    .remedy("replace the files with --in-place, or write others with --out-dir"),
+            );
         }
         Ok(Self::File(arguments.out_file.as_deref()))
     }
@@ -238,7 +292,9 @@ impl<'a> Destination<'a> {
             let source = &file.source;
             match self {
                 Self::File(path) => return output::write_public(*path, text),
-                Self::InPlace if changes.is_empty() => terminal.detail(&format!("{}: nothing to seal", source.shown())),
+                Self::InPlace if changes.is_empty() => {
+                    terminal.detail(&format!("{}: nothing to seal", source.shown()))
+                }
                 Self::InPlace => {
                     terminal.detail(&format!("{}: {} sealed", source.shown(), changes.len()));
                     targets.extend(source.path().map(|path| (path.to_owned(), text.as_bytes())));
@@ -246,7 +302,8 @@ impl<'a> Destination<'a> {
                 Self::Folder(folder) => {
                     let path = folder.join(relative(source).expect("only files get here"));
                     let parent = path.parent().unwrap_or(folder);
-                    std::fs::create_dir_all(parent).map_err(|error| CommandError::file("make", parent, &error))?;
+                    std::fs::create_dir_all(parent)
+                        .map_err(|error| CommandError::file("make", parent, &error))?;
                     targets.push((path, text.as_bytes()));
                 }
             }

@@ -25,7 +25,8 @@ impl Recipients {
         for path in files {
             let source = Source::of(path);
             let bytes = source.read(KEY_FILE_LIMIT)?;
-            let text = seal_document::decode(&bytes).map_err(|error| CommandError::from(error).about(&source.shown()))?;
+            let text = seal_document::decode(&bytes)
+                .map_err(|error| CommandError::from(error).about(&source.shown()))?;
             for (line, text) in text.lines().enumerate() {
                 let text = text.trim();
                 if !text.is_empty() && !text.starts_with('#') {
@@ -34,7 +35,9 @@ impl Recipients {
             }
         }
         if recipients.is_empty() {
-            return Err(CommandError::usage("there is no recipient").remedy("name one with --recipient age1…"));
+            return Err(
+                CommandError::usage("there is no recipient").remedy("name one with --recipient age1…")
+            );
         }
         Ok(Self(recipients))
     }
@@ -43,20 +46,29 @@ impl Recipients {
 // An identity given by mistake must not be repeated, so the text itself is never shown.
 fn parse(text: &str, place: &str) -> Result<age::x25519::Recipient, CommandError> {
     text.parse().map_err(|_| {
-        CommandError::usage(format!("{place}: not an age recipient")).remedy("recipients begin with age1; `age-keygen -y` prints them")
+        CommandError::usage(format!("{place}: not an age recipient"))
+            .remedy("recipients begin with age1; `age-keygen -y` prints them")
     })
 }
 
 /// Whether `bytes` are an age file.
 pub(crate) fn is_encrypted(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"age-encryption.org/") || bytes.trim_ascii_start().starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
+    bytes.starts_with(b"age-encryption.org/")
+        || bytes
+            .trim_ascii_start()
+            .starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
 }
 
 /// Encrypts `text` to all of `recipients`.
 pub(crate) fn seal(text: &str, recipients: &Recipients) -> Result<String, CommandError> {
     let failed = |_: std::io::Error| CommandError::bug("the backup could not be encrypted");
-    let encryptor = Encryptor::with_recipients(recipients.0.iter().map(|recipient| recipient as &dyn age::Recipient))
-        .map_err(|_| CommandError::usage("the recipients cannot be used together"))?;
+    let encryptor = Encryptor::with_recipients(
+        recipients
+            .0
+            .iter()
+            .map(|recipient| recipient as &dyn age::Recipient),
+    )
+    .map_err(|_| CommandError::usage("the recipients cannot be used together"))?;
     let mut sealed = Vec::with_capacity(text.len() * 3 / 2 + 1024);
     let armor = ArmoredWriter::wrap_output(&mut sealed, Format::AsciiArmor).map_err(failed)?;
     let mut writer = encryptor.wrap_output(armor).map_err(failed)?;
@@ -68,12 +80,18 @@ pub(crate) fn seal(text: &str, recipients: &Recipients) -> Result<String, Comman
 /// Opens an age file.
 pub(crate) fn open(bytes: &[u8], identities: &[PathBuf]) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     if identities.is_empty() {
-        return Err(CommandError::key("the backup is encrypted").remedy("name an age identity with --identity"));
+        return Err(
+            CommandError::key("the backup is encrypted").remedy("name an age identity with --identity")
+        );
     }
     let identities = super::identities(identities)?;
     let decryptor = Decryptor::new(ArmoredReader::new(bytes)).map_err(|error| refused(&error))?;
     let mut reader = decryptor
-        .decrypt(identities.iter().map(|identity| &**identity as &dyn age::Identity))
+        .decrypt(
+            identities
+                .iter()
+                .map(|identity| &**identity as &dyn age::Identity),
+        )
         .map_err(|error| refused(&error))?;
     let mut opened = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let mut chunk = Zeroizing::new([0; 16 * 1024]);

@@ -27,7 +27,9 @@ impl Comments {
             let hash = line.char_indices().find(|(column, character)| {
                 *character == '#'
                     && (*column == 0 || line[..*column].ends_with([' ', '\t']))
-                    && !scalars.iter().any(|(start, end)| (*start..*end).contains(&(at + column + offset)))
+                    && !scalars
+                        .iter()
+                        .any(|(start, end)| (*start..*end).contains(&(at + column + offset)))
             });
             if let Some((column, _)) = hash {
                 let alone = line[..column].trim().is_empty();
@@ -54,7 +56,9 @@ impl Comments {
         let mut result = Zeroizing::new(String::with_capacity(text.len() + size));
         let places = entry_lines(text);
         let known = |entry: &Option<String>| {
-            entry.as_ref().and_then(|entry| places.iter().find(|(_, key, _)| key == entry))
+            entry
+                .as_ref()
+                .and_then(|entry| places.iter().find(|(_, key, _)| key == entry))
         };
         for (_, comment) in self.0.iter().filter(|(entry, _)| known(entry).is_none()) {
             result.push_str(comment);
@@ -95,10 +99,17 @@ fn leaves(node: &Node<'_>, found: &mut Vec<(usize, usize)>) {
 
 // The line, the entry and the column of each sealed value in `text`.
 fn entry_lines(text: &str) -> Vec<(usize, String, usize)> {
-    let Ok(stream) = seal_document::parse(text, Format::Yaml, &Limits::default()) else { return Vec::new() };
+    let Ok(stream) = seal_document::parse(text, Format::Yaml, &Limits::default()) else {
+        return Vec::new();
+    };
     let path = Path::root().key("spec").key("encryptedData");
-    let node = stream.documents().first().and_then(|document| document.root()?.at(&path));
-    let Some(NodeKind::Mapping { entries, .. }) = node.map(Node::kind) else { return Vec::new() };
+    let node = stream
+        .documents()
+        .first()
+        .and_then(|document| document.root()?.at(&path));
+    let Some(NodeKind::Mapping { entries, .. }) = node.map(Node::kind) else {
+        return Vec::new();
+    };
     let place = |key: &Node<'_>| {
         let start = text[..key.span().start].rfind('\n').map_or(0, |at| at + 1);
         Some((start, key.as_str()?.to_owned(), key.span().start - start))

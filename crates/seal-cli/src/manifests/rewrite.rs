@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use seal_document::{
-    CollectionStyle, Document, DuplicateKeys, Format, JsonStyle, KeyOrder, Limits, Node, NodeKind, Schema, Stream,
-    Value, to_json, to_yaml,
+    CollectionStyle, Document, DuplicateKeys, Format, JsonStyle, KeyOrder, Limits, Node, NodeKind, Schema,
+    Stream, Value, to_json, to_yaml,
 };
 use zeroize::Zeroizing;
 
@@ -35,7 +35,12 @@ pub(crate) fn rewrite(
     for group in replacements.chunk_by(|one, next| one.place.document == next.place.document) {
         let document = &stream.documents()[group[0].place.document];
         match group {
-            [Replacement { place: Place { item: None, .. }, value }] => {
+            [
+                Replacement {
+                    place: Place { item: None, .. },
+                    value,
+                },
+            ] => {
                 splices.push(whole(document, value, keep_comments)?);
             }
             items => {
@@ -71,7 +76,10 @@ fn whole(document: &Document<'_>, value: &Value, keep_comments: bool) -> Result<
     let root = document.root().expect("an object was found in it");
     let source = document.source();
     if document.format() == Format::Json {
-        return Ok(Splice { range: root.span(), text: json_like(value, source)? });
+        return Ok(Splice {
+            range: root.span(),
+            text: json_like(value, source)?,
+        });
     }
     let mut head = String::new();
     if source.starts_with('\u{feff}') {
@@ -88,16 +96,33 @@ fn whole(document: &Document<'_>, value: &Value, keep_comments: bool) -> Result<
         }
     }
     let behind = &source[root.span().end - document.span().start..];
-    let tail = if behind.lines().any(|line| is_marker(line, "...")) { "...\n" } else { "" };
+    let tail = if behind.lines().any(|line| is_marker(line, "...")) {
+        "...\n"
+    } else {
+        ""
+    };
     let comments = keep_comments.then(|| Comments::gather(source, document.span().start, root));
-    let is_flow = matches!(root.kind(), NodeKind::Mapping { style: CollectionStyle::Flow, .. });
-    let body = if is_flow { joined(&[&json_like(value, source)?, "\n"]) } else { yaml(value)? };
+    let is_flow = matches!(
+        root.kind(),
+        NodeKind::Mapping {
+            style: CollectionStyle::Flow,
+            ..
+        }
+    );
+    let body = if is_flow {
+        joined(&[&json_like(value, source)?, "\n"])
+    } else {
+        yaml(value)?
+    };
     let body = match &comments {
         Some(comments) => comments.insert_into(&body),
         None => body,
     };
     let text = with_line_breaks_of(source, joined(&[&head, &body, tail]));
-    Ok(Splice { range: document.span(), text })
+    Ok(Splice {
+        range: document.span(),
+        text,
+    })
 }
 
 fn list(
@@ -113,46 +138,95 @@ fn list(
         CommandError::input("the list's items stand behind an alias or a merge")
             .remedy("write the items out, or as documents of their own")
     };
-    let (Some(nodes), Some(items)) = (list_items(root), root.get("items")) else { return Err(unsupported()) };
+    let (Some(nodes), Some((key, items))) = (list_items(root), root.entry("items")) else {
+        return Err(unsupported());
+    };
     let is_block = document.format() == Format::Yaml
-        && matches!(items.kind(), NodeKind::Sequence { style: CollectionStyle::Block, .. });
-    if let Some(kind) = root.get("kind").filter(|kind| matches!(kind.as_str(), Some("SecretList"))) {
+        && matches!(
+            items.kind(),
+            NodeKind::Sequence {
+                style: CollectionStyle::Block,
+                ..
+            }
+        );
+    if let Some(kind) = root
+        .get("kind")
+        .filter(|kind| matches!(kind.as_str(), Some("SecretList")))
+    {
         // Items name their own kind now, and it is no longer the list's.
         let quoted = source[kind.span().start - offset..].starts_with(['"', '\'']);
         let list = Zeroizing::new(if quoted { "\"List\"" } else { "List" }.to_owned());
-        splices.push(Splice { range: kind.span(), text: list });
+        splices.push(Splice {
+            range: kind.span(),
+            text: list,
+        });
     }
     for Replacement { place, value } in replacements {
-        let index = place.item.ok_or_else(|| CommandError::bug("a list was to be replaced whole"))?;
-        let node = nodes.get(index).filter(|node| !matches!(node.kind(), NodeKind::Alias(_))).ok_or_else(unsupported)?;
+        let index = place
+            .item
+            .ok_or_else(|| CommandError::bug("a list was to be replaced whole"))?;
+        let node = nodes
+            .get(index)
+            .filter(|node| !matches!(node.kind(), NodeKind::Alias(_)))
+            .ok_or_else(unsupported)?;
         if !is_block {
-            splices.push(Splice { range: node.span(), text: json_like(value, source)? });
+            splices.push(Splice {
+                range: node.span(),
+                text: json_like(value, source)?,
+            });
             continue;
         }
-        let is_flow = matches!(node.kind(), NodeKind::Mapping { style: CollectionStyle::Flow, .. });
-        let text = if is_flow { json_like(value, source)? } else { yaml(value)? };
+        let is_flow = matches!(
+            node.kind(),
+            NodeKind::Mapping {
+                style: CollectionStyle::Flow,
+                ..
+            }
+        );
+        let text = if is_flow {
+            json_like(value, source)?
+        } else {
+            yaml(value)?
+        };
         if keep_comments {
             let own = &source[node.span().start - offset..node.span().end - offset];
             let body = Comments::gather(own, node.span().start, node).insert_into(&text);
             let text = indented(&body, node.position().column - 1);
-            let text = if source[..node.span().end - offset].ends_with('\n') { joined(&[&text, "\n"]) } else { text };
-            splices.push(Splice { range: node.span(), text: with_line_breaks_of(source, text) });
+            let text = if source[..node.span().end - offset].ends_with('\n') {
+                joined(&[&text, "\n"])
+            } else {
+                text
+            };
+            splices.push(Splice {
+                range: node.span(),
+                text: with_line_breaks_of(source, text),
+            });
             continue;
         }
         let text = indented(&text, node.position().column - 1);
         // Comments before the item's dash, behind its lines and below them go with it.
         let before = match index.checked_sub(1) {
             Some(previous) => line_end(source, nodes[previous].span().end - offset),
-            None => items.span().start - offset,
+            None => line_end(source, key.span().end - offset),
         };
-        let dash = before + without_comments(&source[before..node.span().start - offset], splices, before + offset);
+        let dash = before
+            + without_comments(
+                &source[before..node.span().start - offset],
+                splices,
+                before + offset,
+            );
         let dash_column = column_of(source, dash);
         let end = node.span().end - offset;
-        let limit = nodes.get(index + 1).map_or(source.len(), |next| next.span().start - offset);
+        let limit = nodes
+            .get(index + 1)
+            .map_or(source.len(), |next| next.span().start - offset);
         let whole_lines = source[..end].ends_with('\n');
         let after = end + trailing_comments(&source[end..limit], dash_column, whole_lines);
         let text = if whole_lines { joined(&[&text, "\n"]) } else { text };
-        splices.push(Splice { range: node.span().start..offset + after, text: with_line_breaks_of(source, text) });
+        splices.push(Splice {
+            range: node.span().start..offset + after,
+            text: with_line_breaks_of(source, text),
+        });
     }
     Ok(())
 }
@@ -164,12 +238,21 @@ fn without_comments(between: &str, splices: &mut Vec<Splice>, offset: usize) -> 
     for line in between.split_inclusive('\n') {
         let content = line.trim_start();
         if content.starts_with('#') {
-            splices.push(Splice { range: offset + at..offset + at + line.len(), text: Zeroizing::default() });
-        } else if let Some(comment) = content.strip_prefix('-').and_then(|rest| rest.trim_start().strip_prefix('#')) {
+            splices.push(Splice {
+                range: offset + at..offset + at + line.len(),
+                text: Zeroizing::default(),
+            });
+        } else if let Some(comment) = content
+            .strip_prefix('-')
+            .and_then(|rest| rest.trim_start().strip_prefix('#'))
+        {
             // `- # comment` before an item that begins on the next line.
             let start = at + line.len() - comment.len() - 1;
             let end = at + line.trim_end_matches(['\r', '\n']).len();
-            splices.push(Splice { range: offset + start..offset + end, text: Zeroizing::default() });
+            splices.push(Splice {
+                range: offset + start..offset + end,
+                text: Zeroizing::default(),
+            });
         }
         if content.starts_with('-') {
             dash = at + line.len() - content.len();
@@ -182,14 +265,27 @@ fn without_comments(between: &str, splices: &mut Vec<Splice>, offset: usize) -> 
 // The end of an item's last line, and of the comment lines below that are indented further than its dash.
 // A block scalar ends behind its line break: what follows it is a line of its own.
 fn trailing_comments(behind: &str, dash_column: usize, whole_lines: bool) -> usize {
-    let rest = if whole_lines { 0 } else { behind.find(['\r', '\n']).unwrap_or(behind.len()) };
-    let mut end = if behind[..rest].trim_start().starts_with('#') { rest } else { 0 };
+    let rest = if whole_lines {
+        0
+    } else {
+        behind.find(['\r', '\n']).unwrap_or(behind.len())
+    };
+    let mut end = if behind[..rest].trim_start().starts_with('#') {
+        rest
+    } else {
+        0
+    };
     let mut at = rest;
     for line in behind[rest..].split_inclusive('\n') {
         let content = line.trim_start();
         let column = line.len() - content.len();
         if content.starts_with('#') && column > dash_column {
-            end = at + if whole_lines { line.len() } else { line.trim_end_matches(['\r', '\n']).len() };
+            end = at
+                + if whole_lines {
+                    line.len()
+                } else {
+                    line.trim_end_matches(['\r', '\n']).len()
+                };
         } else if !content.is_empty() {
             break;
         }
@@ -206,11 +302,14 @@ fn line_end(source: &str, at: usize) -> usize {
     if source[..at].ends_with('\n') {
         return at;
     }
-    source[at..].find('\n').map_or(source.len(), |length| at + length + 1)
+    source[at..]
+        .find('\n')
+        .map_or(source.len(), |length| at + length + 1)
 }
 
 fn is_marker(line: &str, marker: &str) -> bool {
-    line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']))
+    line.strip_prefix(marker)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']))
 }
 
 fn apply(text: &str, splices: &[Splice]) -> Zeroizing<String> {
@@ -243,20 +342,29 @@ fn prove(stream: &Stream<'_>, text: &str, replacements: &[Replacement]) -> Resul
     for group in replacements.chunk_by(|one, next| one.place.document == next.place.document) {
         let index = group[0].place.document;
         let read = |stream: &Stream<'_>| {
-            stream.documents()[index].value(Schema::Kubernetes, DuplicateKeys::Error).map_err(|_| damaged())
+            stream.documents()[index]
+                .value(Schema::Kubernetes, DuplicateKeys::Error)
+                .map_err(|_| damaged())
         };
         let (old, new) = (read(stream)?, read(&changed)?);
         if group[0].place.item.is_none() {
             continue;
         }
-        let items = |value: &Value| value.get("items").and_then(Value::as_sequence).map(<[Value]>::to_vec);
+        let items = |value: &Value| {
+            value
+                .get("items")
+                .and_then(Value::as_sequence)
+                .map(<[Value]>::to_vec)
+        };
         let (old, new) = (items(&old).unwrap_or_default(), items(&new).unwrap_or_default());
         let same = |one: &Value, other: &Value| match (json(one, 0), json(other, 0)) {
             (Ok(one), Ok(other)) => *one == *other,
             _ => false,
         };
         let expected = |at: usize| {
-            let replaced = group.iter().find(|replacement| replacement.place.item == Some(at));
+            let replaced = group
+                .iter()
+                .find(|replacement| replacement.place.item == Some(at));
             replaced.map_or(&old[at], |replacement| &replacement.value)
         };
         if old.len() != new.len() || !(0..new.len()).all(|at| same(expected(at), &new[at])) {
@@ -271,7 +379,15 @@ fn yaml(value: &Value) -> Result<Zeroizing<String>, CommandError> {
 }
 
 fn json(value: &Value, indent: usize) -> Result<Zeroizing<String>, CommandError> {
-    let style = JsonStyle { indent, escape_html: false, order: if indent == 0 { KeyOrder::Sorted } else { KeyOrder::Kept } };
+    let style = JsonStyle {
+        indent,
+        escape_html: false,
+        order: if indent == 0 {
+            KeyOrder::Sorted
+        } else {
+            KeyOrder::Kept
+        },
+    };
     to_json(value, style).map_err(|error| CommandError::input(error.to_string()))
 }
 
@@ -285,7 +401,11 @@ fn json_like(value: &Value, source: &str) -> Result<Zeroizing<String>, CommandEr
         Some(indent) => json(value, indent)?,
         None if source.trim().contains('\n') => json(value, 2)?,
         None => {
-            let style = JsonStyle { indent: 0, escape_html: false, order: KeyOrder::Kept };
+            let style = JsonStyle {
+                indent: 0,
+                escape_html: false,
+                order: KeyOrder::Kept,
+            };
             to_json(value, style).map_err(|error| CommandError::input(error.to_string()))?
         }
     };
@@ -325,6 +445,9 @@ fn joined(parts: &[&str]) -> Zeroizing<String> {
 impl Found {
     /// This object's place taken by `value`.
     pub(crate) fn replaced_by(&self, value: Value) -> Replacement {
-        Replacement { place: self.place, value }
+        Replacement {
+            place: self.place,
+            value,
+        }
     }
 }

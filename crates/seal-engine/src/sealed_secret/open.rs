@@ -219,11 +219,11 @@ fn open_item(
 }
 
 // What aws-lc can hold; anything else in the length prefix was never a key.
-fn is_key_size(bits: usize) -> bool {
+pub(super) fn is_key_size(bits: usize) -> bool {
     (1024..=16384).contains(&bits) && bits % 64 == 0
 }
 
-fn layout_fault(error: EnvelopeError) -> Fault {
+pub(super) fn layout_fault(error: EnvelopeError) -> Fault {
     match error {
         // Plain text that happens to be base64 claims a key of any size.
         EnvelopeError::Truncated { found, needed } if needed < 16384 / 8 + 64 => {

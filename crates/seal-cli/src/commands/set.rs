@@ -1,0 +1,89 @@
+//! `seal set` and `seal unset`: one entry of a SealedSecret, sealed anew or taken out. The value comes
+//! from standard input, a file or a prompt, never from the command line.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use seal_core::Plaintext;
+use seal_document::Edits;
+use zeroize::Zeroizing;
+
+use super::target::{self, Target, judge_entry};
+use crate::arguments::{SetArguments, UnsetArguments};
+use crate::certificate::CertificateSource;
+use crate::command_error::CommandError;
+use crate::input::{Source, VALUE_LIMIT};
+use crate::terminal::Terminal;
+
+/// Runs `seal set`.
+pub(super) fn set(arguments: &SetArguments, terminal: Terminal) -> Result<(), CommandError> {
+    let entry = &arguments.entry;
+    judge_entry(entry)?;
+    let source = CertificateSource::settle(&arguments.certificate)?;
+    let file = target::read(&arguments.target)?;
+    let stream = file.parse()?;
+    let target = Target::find(&file, &stream, &arguments.target)?;
+    let label = target.label(arguments.allowed.allow_scope)?;
+    let certificate = source.usable(terminal)?;
+    let value = value(arguments, terminal)?;
+    let mut edits = Edits::new(&stream);
+    target.put(&mut edits, entry, value.expose(), certificate.key(), &label)?;
+    target::write(&arguments.target.file, edits)?;
+    terminal.detail(&format!("{}: {entry} sealed", target.shown()));
+    Ok(())
+}
+
+/// Runs `seal unset`.
+pub(super) fn unset(arguments: &UnsetArguments, terminal: Terminal) -> Result<(), CommandError> {
+    let file = target::read(&arguments.target)?;
+    let stream = file.parse()?;
+    let target = Target::find(&file, &stream, &arguments.target)?;
+    let mut edits = Edits::new(&stream);
+    let mut entries = arguments.entries.clone();
+    entries.sort();
+    entries.dedup();
+    for entry in &entries {
+        if !target.object.spec.encrypted_data.contains_key(entry) {
+            return Err(CommandError::input(format!(
+                "{}: there is no entry {entry}",
+                target.shown()
+            )));
+        }
+        target.take_out(&mut edits, entry);
+    }
+    target::write(&arguments.target.file, edits)?;
+    terminal.detail(&format!("{}: {} taken out", target.shown(), entries.join(", ")));
+    Ok(())
+}
+
+fn value(arguments: &SetArguments, terminal: Terminal) -> Result<Plaintext, CommandError> {
+    let prompts = arguments.from_file.is_none() && io::stdin().is_terminal();
+    let mut bytes = if prompts {
+        let prompt = format!("value of {}: ", arguments.entry);
+        let text = rpassword::prompt_password(prompt)
+            .map_err(|error| CommandError::file("read from", Path::new("the terminal"), &error))?;
+        Zeroizing::new(text.into_bytes())
+    } else {
+        let path = arguments.from_file.as_deref().unwrap_or(Path::new("-"));
+        Source::of(path).read(VALUE_LIMIT)?
+    };
+    let trimmed = bytes
+        .strip_suffix(b"\r\n")
+        .or_else(|| bytes.strip_suffix(b"\n"))
+        .map(<[u8]>::len);
+    match trimmed {
+        Some(length) if arguments.trim_newline => bytes.truncate(length),
+        // `echo` adds one, and few passwords end in one.
+        Some(_)
+            if arguments
+                .from_file
+                .as_deref()
+                .is_none_or(|path| path.as_os_str() == "-") =>
+        {
+            terminal
+                .warn("the value ends with a line break, which is sealed with it; --trim-newline drops it");
+        }
+        _ => {}
+    }
+    Ok(Plaintext::from(bytes))
+}

@@ -1,0 +1,180 @@
+//! The SealedSecret in a file that `set`, `unset` and `merge` change, by splices that leave every other
+//! byte as it is. Its own scope, name and namespace count; nothing is sealed wider than allowed (S20).
+
+use std::path::Path as FilePath;
+
+use seal_api::{SealedSecret, annotations};
+use seal_core::{EncryptionLabel, PublicKey, Scope, SystemRandom, encode_base64};
+use seal_document::{Edits, Path, Stream, Value};
+
+use crate::arguments::TargetArguments;
+use crate::command_error::CommandError;
+use crate::file_system::{Access, Replacement};
+use crate::input::Source;
+use crate::manifests::{self, Found, Kind, ManifestFile};
+
+/// The object to change.
+pub(super) struct Target {
+    pub(super) object: SealedSecret,
+    found: Found,
+    name: String,
+}
+
+/// Reads the file that holds the target.
+pub(super) fn read(arguments: &TargetArguments) -> Result<ManifestFile, CommandError> {
+    if arguments.file.as_os_str() == "-" {
+        return Err(CommandError::usage(
+            "the SealedSecret is changed in its file; standard input is none",
+        ));
+    }
+    ManifestFile::read(Source::of(&arguments.file))
+}
+
+impl Target {
+    /// The one SealedSecret of `file` that the flags name.
+    pub(super) fn find(
+        file: &ManifestFile,
+        stream: &Stream<'_>,
+        arguments: &TargetArguments,
+    ) -> Result<Self, CommandError> {
+        let place = |error: CommandError| error.about(&file.source.shown());
+        let mut matching: Vec<Found> = manifests::find(stream)
+            .map_err(place)?
+            .into_iter()
+            .filter(|found| {
+                let is = |field, wanted: Option<&str>| {
+                    let metadata = found
+                        .value
+                        .get("metadata")
+                        .and_then(|metadata| metadata.get(field)?.as_str());
+                    wanted.is_none() || wanted == metadata
+                };
+                found.kind == Kind::SealedSecret
+                    && is("name", arguments.name.as_ref().map(AsRef::as_ref))
+                    && is("namespace", arguments.namespace.as_ref().map(AsRef::as_ref))
+            })
+            .collect();
+        if matching.len() > 1 {
+            return Err(place(
+                CommandError::usage(format!("there are {} SealedSecrets", matching.len()))
+                    .remedy("say which with --name and --namespace"),
+            ));
+        }
+        let Some(found) = matching.pop() else {
+            let which = if arguments.name.is_some() || arguments.namespace.is_some() {
+                " of that name"
+            } else {
+                ""
+            };
+            return Err(place(CommandError::input(format!(
+                "there is no SealedSecret{which}"
+            ))));
+        };
+        let name = file.name_of(&found);
+        let object =
+            SealedSecret::from_value(&found.value).map_err(|error| CommandError::from(error).about(&name))?;
+        if object.spec.data.is_some() {
+            return Err(
+                CommandError::input(format!("{name}: its values are one sealed blob (spec.data)"))
+                    .remedy("unseal it and seal it again: entries of their own can be changed one by one"),
+            );
+        }
+        Ok(Self { object, found, name })
+    }
+
+    /// Its file, place and name.
+    pub(super) fn shown(&self) -> &str {
+        &self.name
+    }
+
+    /// The label under which its entries open, if its scope is not wider than `allowed`.
+    pub(super) fn label(&self, allowed: Scope) -> Result<EncryptionLabel, CommandError> {
+        let metadata = &self.object.metadata;
+        let scope = annotations::scope(metadata.annotations.as_ref());
+        if scope > allowed {
+            return Err(CommandError::input(format!(
+                "{}: its scope is {scope}, wider than {allowed}",
+                self.name
+            ))
+            .remedy(format!(
+                "if that is meant, say --allow-scope {scope}; else remove the annotation and seal it again"
+            )));
+        }
+        let place = |error: seal_core::InvalidName| CommandError::input(error.to_string()).about(&self.name);
+        let namespace = metadata.namespace.as_deref();
+        let missing = || {
+            CommandError::input(format!("{}: it has no metadata.namespace", self.name)).remedy("give it one")
+        };
+        Ok(match scope {
+            Scope::ClusterWide => EncryptionLabel::cluster_wide(),
+            Scope::NamespaceWide => {
+                EncryptionLabel::namespace_wide(&namespace.ok_or_else(missing)?.parse().map_err(place)?)
+            }
+            Scope::Strict => {
+                let namespace = namespace.ok_or_else(missing)?.parse().map_err(place)?;
+                let name = metadata
+                    .name
+                    .as_deref()
+                    .unwrap_or_default()
+                    .parse()
+                    .map_err(place)?;
+                scope.label(&namespace, &name)
+            }
+        })
+    }
+
+    /// Seals `value` into `entry`.
+    pub(super) fn put(
+        &self,
+        edits: &mut Edits<'_, '_>,
+        entry: &str,
+        value: &[u8],
+        key: &PublicKey,
+        label: &EncryptionLabel,
+    ) -> Result<(), CommandError> {
+        let sealed = seal_core::seal(value, key, label, &mut SystemRandom)
+            .map_err(|error| CommandError::key(format!("{}: {entry}: {error}", self.name)))?;
+        edits.set(
+            self.found.place.document,
+            &self.path(entry),
+            Value::from(encode_base64(&sealed)),
+        );
+        Ok(())
+    }
+
+    /// Takes `entry` out.
+    pub(super) fn take_out(&self, edits: &mut Edits<'_, '_>, entry: &str) {
+        edits.remove(self.found.place.document, &self.path(entry));
+    }
+
+    fn path(&self, entry: &str) -> Path {
+        let mut path = Path::root();
+        if let Some(item) = self.found.place.item {
+            path = path.key("items").index(item);
+        }
+        path.key("spec").key("encryptedData").key(entry)
+    }
+}
+
+/// Writes the changed text, if it is one.
+pub(super) fn write(path: &FilePath, edits: Edits<'_, '_>) -> Result<(), CommandError> {
+    let text = edits
+        .apply()
+        .map_err(|error| CommandError::from(error).about(&path.display().to_string()))?;
+    Replacement::prepare(path, text.as_bytes(), Access::Public)?.commit()
+}
+
+/// Whether Kubernetes takes `entry` as a key of a Secret's data.
+pub(super) fn judge_entry(entry: &str) -> Result<(), CommandError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let good = !entry.is_empty()
+        && entry.len() <= 253
+        && entry.bytes().all(allowed)
+        && entry != "."
+        && !entry.starts_with("..");
+    if good {
+        return Ok(());
+    }
+    Err(CommandError::usage("a Secret cannot have an entry of that name")
+        .remedy("use letters, digits, '-', '_' and '.', at most 253 characters"))
+}

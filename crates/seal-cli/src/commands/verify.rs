@@ -1,0 +1,144 @@
+//! `seal verify`: opens SealedSecrets without showing what they hold, or, without keys, judges what can
+//! be seen from outside. Findings are the result; exit code 1 says that there are some.
+
+use seal_api::SealedSecret;
+use seal_core::{Certificate, KeyRing};
+use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
+use seal_engine::{Fault, sealed_secret};
+
+use crate::arguments::{Rendition, VerifyArguments};
+use crate::command_error::{CommandError, sentence};
+use crate::input::{self, KEY_FILE_LIMIT, Source};
+use crate::manifests::{self, Kind, ManifestFile};
+use crate::terminal::Terminal;
+use crate::{keys, opening, output};
+
+/// One thing that is wrong.
+struct Finding {
+    place: String,
+    entry: Option<String>,
+    code: &'static str,
+    reason: &'static str,
+    what: String,
+    remedy: String,
+}
+
+/// What there is to judge by.
+enum Evidence {
+    Keys(KeyRing),
+    Certificate(Certificate),
+    Nothing,
+}
+
+/// Runs it.
+pub(super) fn run(arguments: &VerifyArguments, terminal: Terminal) -> Result<(), CommandError> {
+    let evidence = Evidence::settle(arguments)?;
+    let mut findings = Vec::new();
+    let mut count = 0;
+    for source in input::sources(&arguments.input.paths, terminal)? {
+        let file = ManifestFile::read(source)?;
+        let stream = file.parse()?;
+        let found = manifests::find(&stream).map_err(|error| error.about(&file.source.shown()))?;
+        for found in found.iter().filter(|found| found.kind == Kind::SealedSecret) {
+            count += 1;
+            let place = file.name_of(found);
+            match SealedSecret::from_value(&found.value) {
+                Ok(object) => {
+                    let faults = evidence.judge(&object);
+                    findings.extend(faults.iter().map(|fault| Finding::of(&place, fault)));
+                }
+                Err(error) => findings.push(Finding {
+                    place,
+                    entry: None,
+                    code: "malformed-manifest",
+                    reason: "Malformed",
+                    what: error.to_string(),
+                    remedy: "mend the manifest".to_owned(),
+                }),
+            }
+        }
+    }
+    let text = match arguments.output {
+        Rendition::Human => human(&findings),
+        Rendition::Json => json(&findings, count),
+    };
+    output::print(&text)?;
+    if !findings.is_empty() {
+        return Err(CommandError::findings());
+    }
+    terminal.tell(&match &evidence {
+        Evidence::Keys(_) => format!("{count} SealedSecrets, all open"),
+        _ => format!("{count} SealedSecrets, all well-formed; whether they open needs --keys"),
+    });
+    Ok(())
+}
+
+impl Evidence {
+    fn settle(arguments: &VerifyArguments) -> Result<Self, CommandError> {
+        if !arguments.keys.keys.is_empty() {
+            return Ok(Self::Keys(keys::ring(&arguments.keys)?));
+        }
+        let Some(path) = &arguments.cert else {
+            return Ok(Self::Nothing);
+        };
+        let source = Source::of(path);
+        let certificate = Certificate::from_pem(&source.read(KEY_FILE_LIMIT)?)
+            .map_err(|error| CommandError::from(error).about(&source.shown()))?;
+        Ok(Self::Certificate(certificate))
+    }
+
+    fn judge(&self, object: &SealedSecret) -> Vec<Fault> {
+        match self {
+            // The value is dropped, and wiped, at once.
+            Self::Keys(ring) => opening::secret(object, ring).err().unwrap_or_default(),
+            Self::Certificate(certificate) => sealed_secret::inspect(object, Some(certificate.key().bits())),
+            Self::Nothing => sealed_secret::inspect(object, None),
+        }
+    }
+}
+
+impl Finding {
+    fn of(place: &str, fault: &Fault) -> Self {
+        Self {
+            place: place.to_owned(),
+            entry: fault.place.entry.clone(),
+            code: fault.kind.code,
+            reason: fault.kind.reason,
+            what: sentence(fault),
+            remedy: fault.remedy(),
+        }
+    }
+}
+
+fn human(findings: &[Finding]) -> String {
+    let line = |finding: &Finding| {
+        format!(
+            "{}: {} [{}]\n  try: {}\n",
+            finding.place, finding.what, finding.code, finding.remedy
+        )
+    };
+    findings.iter().map(line).collect()
+}
+
+fn json(findings: &[Finding], count: usize) -> String {
+    let row = |finding: &Finding| {
+        let mut row = Mapping::new();
+        row.insert("place", finding.place.as_str());
+        row.insert("entry", finding.entry.as_deref().map_or(Value::Null, Value::from));
+        row.insert("code", finding.code);
+        row.insert("reason", finding.reason);
+        row.insert("message", finding.what.as_str());
+        row.insert("remedy", finding.remedy.as_str());
+        Value::Mapping(row)
+    };
+    let mut report = Mapping::new();
+    report.insert("checked", i64::try_from(count).unwrap_or(i64::MAX));
+    report.insert("findings", findings.iter().map(row).collect::<Vec<_>>());
+    let style = JsonStyle {
+        order: KeyOrder::Kept,
+        escape_html: false,
+        ..JsonStyle::PRETTY
+    };
+    let text = to_json(&Value::Mapping(report), style).expect("counts are finite");
+    format!("{}\n", *text)
+}
