@@ -93,12 +93,6 @@ pub fn run(called_as: &str, arguments: impl IntoIterator<Item = OsString>) -> Ex
     }
 }
 
-/// What to say as long as `kubeseal` is the only command here.
-pub(crate) fn unknown_command() -> ExitCode {
-    complain("error: unknown command\nCall it as `seal kubeseal`, or through a link named kubeseal.");
-    ExitCode::from(USAGE)
-}
-
 fn run_mode(mut options: Options) -> Result<(), Failure> {
     if !options.from_file.is_empty() && !options.raw {
         return Err(Failure::FromFileWithoutRaw);

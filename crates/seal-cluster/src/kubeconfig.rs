@@ -4,15 +4,16 @@
 //! It opens no connection: a namespace is found without building a client. Kubeconfigs that come from
 //! objects in the cluster must not pass here (S1): this one may run `exec` plugins.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod environment;
 mod file;
 mod merged;
 mod proxy;
 mod timeout;
 
+use environment::{default_paths, in_cluster_namespace, in_cluster_possible};
 use merged::{Cluster, Merged, User};
 
 /// What flags lay over the kubeconfig. Empty texts mean "not given", as in client-go.
@@ -130,8 +131,6 @@ pub struct Kubeconfig {
     merged: Merged,
     overrides: Overrides,
 }
-
-const IN_CLUSTER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 impl Kubeconfig {
     /// Reads the files that `overrides` and the environment name. Missing files of a list are skipped.
@@ -396,24 +395,6 @@ fn aggregate(faults: &[String]) -> String {
     }
 }
 
-fn default_paths() -> Vec<PathBuf> {
-    match env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
-        Some(list) => {
-            let mut paths: Vec<PathBuf> = Vec::new();
-            for path in env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()) {
-                if !paths.contains(&path) {
-                    paths.push(path);
-                }
-            }
-            paths
-        }
-        None => env::home_dir()
-            .map(|home| home.join(".kube").join("config"))
-            .into_iter()
-            .collect(),
-    }
-}
-
 // An address without a scheme is plain HTTP, as client-go has it.
 fn normalized_server(server: &str) -> Result<String, KubeconfigError> {
     let refused = || KubeconfigError::Server(server.to_owned());
@@ -431,27 +412,6 @@ fn normalized_server(server: &str) -> Result<String, KubeconfigError> {
         "{scheme}://{authority}{}",
         uri.path().trim_end_matches('/')
     ))
-}
-
-fn in_cluster_possible() -> bool {
-    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    set("KUBERNETES_SERVICE_HOST")
-        && set("KUBERNETES_SERVICE_PORT")
-        && Path::new(IN_CLUSTER).join("token").is_file()
-}
-
-fn in_cluster_namespace() -> String {
-    if let Some(namespace) = env::var("POD_NAMESPACE")
-        .ok()
-        .filter(|namespace| !namespace.is_empty())
-    {
-        return namespace;
-    }
-    std::fs::read_to_string(Path::new(IN_CLUSTER).join("namespace"))
-        .ok()
-        .map(|text| text.trim().to_owned())
-        .filter(|namespace| !namespace.is_empty())
-        .unwrap_or_else(|| "default".to_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! Ciphertexts are masked by length; that they open is tested by opening them with the other program.
 //! Departures on purpose are tested one by one in `kubeseal/differences.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test may end where its props fail")]
+
 mod kubeseal {
     pub(crate) mod cluster;
     pub(crate) mod differences;
@@ -11,7 +13,7 @@ mod kubeseal {
     pub(crate) mod interop;
 }
 
-use kubeseal::harness::{Case, compare_all};
+use kubeseal::harness::{Case, compare_all, web_server};
 
 /// A case without input.
 fn run(arguments: &str) -> Case {
@@ -520,6 +522,19 @@ fn variables_mean_what_they_mean_to_kubeseal() {
 #[test]
 fn certificates_are_found_and_refused_as_kubeseal_does() {
     compare_all(certificates());
+}
+
+#[test]
+fn certificates_are_fetched_over_http_as_kubeseal_does() {
+    let server = web_server();
+    let cases = ["cert.pem", "moved", "missing"]
+        .into_iter()
+        .flat_map(|path| {
+            let source = format!("--cert {server}/{path}");
+            [run(&source).stdin(SECRET), run(&format!("{source} --fetch-cert"))]
+        })
+        .collect();
+    compare_all(cases);
 }
 
 #[test]

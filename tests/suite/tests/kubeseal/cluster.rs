@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use seal_testbed::{ADMIN, ControlPlane, UpstreamController, sealed_secrets_crd};
 
-use super::harness::{Case, compare_all, fixtures, ours};
+use std::sync::atomic::Ordering;
+
+use super::harness::{Case, compare_all, fixtures, ours, tunnelling_proxy};
 
 const SIMPLE: &str = "metadata: {name: a, namespace: b}\nstringData: {x: one, y: two}\n";
 
@@ -130,8 +132,11 @@ async fn the_controller_is_asked_as_kubeseal_asks_it() {
             cases.push(as_admin(arguments).stdin(input));
         }
     }
+    let (proxy, tunnels) = tunnelling_proxy();
+    cases.push(as_admin(&format!("--fetch-cert --proxy-url {proxy}")));
     tokio::task::spawn_blocking(move || {
         compare_all(cases);
+        assert!(tunnels.load(Ordering::SeqCst) >= 2, "both went through the proxy");
         departures(&admin, &sealed);
     })
     .await

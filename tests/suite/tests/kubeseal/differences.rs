@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use super::harness::{Case, Done, fixtures, ours, real};
+use super::harness::{Case, Done, fixtures, ours, real, web_server};
 
 fn both(case: &Case) -> (Done, Done) {
     (case.run_real(), case.run_ours())
@@ -255,4 +255,19 @@ fn no_error_quotes_the_input() {
             );
         }
     }
+}
+
+#[test]
+fn a_certificate_over_plain_http_is_used_with_a_warning() {
+    let fetch = Case::new("--cert http://certificates.invalid/cert.pem --fetch-cert")
+        .env("HTTP_PROXY", &web_server());
+    let (real, ours) = both(&fetch);
+    assert_eq!((real.code, &real.stdout), (ours.code, &ours.stdout), "{ours:?}");
+    assert_eq!(real.stderr, "");
+    assert!(
+        ours.stderr
+            .starts_with("warning: the certificate comes over plain HTTP"),
+        "{}",
+        ours.stderr
+    );
 }

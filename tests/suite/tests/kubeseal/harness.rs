@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -167,6 +170,71 @@ pub(crate) fn ours() -> PathBuf {
             test.ancestors().nth(2).unwrap().join("seal")
         })
         .clone()
+}
+
+/// A proxy on loopback that tunnels (`CONNECT`), and how many tunnels there were.
+pub(crate) fn tunnelling_proxy() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let tunnels = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&tunnels);
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let counter = Arc::clone(&counter);
+            thread::spawn(move || tunnel(client, &counter));
+        }
+    });
+    (url, tunnels)
+}
+
+fn tunnel(mut client: TcpStream, counter: &AtomicUsize) -> Option<()> {
+    let head = read_head(&mut client)?;
+    let target = head.strip_prefix("CONNECT ")?.split(' ').next()?.to_owned();
+    let mut server = TcpStream::connect(target).ok()?;
+    counter.fetch_add(1, Ordering::SeqCst);
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
+    let (mut from, mut to) = (client.try_clone().ok()?, server.try_clone().ok()?);
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    });
+    std::io::copy(&mut server, &mut client).ok()?;
+    client.shutdown(std::net::Shutdown::Both).ok()
+}
+
+/// A web server on loopback: `/cert.pem`, `/moved` (to it); anything else is missing.
+/// It answers as a proxy too.
+pub(crate) fn web_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let certificate = std::fs::read_to_string(vectors().join("cert.pem")).unwrap();
+        for mut client in listener.incoming().flatten() {
+            let head = read_head(&mut client).unwrap_or_default();
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            let (status, header, body) = match path.rsplit('/').next().unwrap_or_default() {
+                "cert.pem" => ("200 OK", String::new(), certificate.as_str()),
+                "moved" => ("302 Found", "Location: cert.pem\r\n".to_owned(), ""),
+                _ => ("404 Not Found", String::new(), "none"),
+            };
+            let length = body.len();
+            let _ = write!(
+                client,
+                "HTTP/1.1 {status}\r\n{header}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    url
+}
+
+fn read_head(client: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
 }
 
 fn files(folder: &Path) -> BTreeMap<String, (Vec<u8>, u32)> {
