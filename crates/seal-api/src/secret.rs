@@ -101,6 +101,10 @@ impl Secret {
     /// # Errors
     /// When it is no Secret. The error names the place and never quotes the text.
     pub fn from_json(body: &[u8]) -> Result<Self, MalformedSecret> {
+        // serde takes a list for a struct, the fields in their order.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(MalformedSecret { line: 1, column: 1 });
+        }
         let read: Read = serde_json::from_slice(body).map_err(|error| MalformedSecret {
             line: error.line(),
             column: error.column(),
@@ -221,6 +225,12 @@ mod tests {
         assert_eq!(again.kind, secret.kind);
         assert_eq!(again.immutable, Some(true));
         assert_eq!(again.metadata, secret.metadata);
+    }
+
+    #[test]
+    fn a_list_is_no_secret() {
+        assert!(Secret::from_json(b"[]").is_err());
+        assert!(Secret::from_json(br#" [{}, "Opaque"]"#).is_err());
     }
 
     #[test]

@@ -12,12 +12,13 @@ use rcgen::{
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::pem_blocks::blocks;
 use crate::{Fingerprint, PrivateKey, PublicKey, PublicKeyError, RandomSource, RandomnessUnavailable};
 
 /// A certificate that cannot be used to seal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    /// There is no `CERTIFICATE` block. The sentence is upstream's.
+    /// There is no `CERTIFICATE` block without headers. The sentence is upstream's.
     #[error("data does not contain any valid RSA or ECDSA certificates")]
     NoPem,
     /// The block does not hold an X.509 certificate.
@@ -60,12 +61,11 @@ impl Certificate {
     /// # Errors
     /// [`CertificateError`] when there is none or it carries no usable RSA key.
     pub fn from_pem(text: &[u8]) -> Result<Self, CertificateError> {
-        let blocks = pem::parse_many(text).map_err(|_| CertificateError::NoPem)?;
-        let block = blocks
+        let block = blocks(text)
             .into_iter()
-            .find(|block| block.tag() == "CERTIFICATE")
+            .find(|block| block.tag == "CERTIFICATE" && !block.has_headers)
             .ok_or(CertificateError::NoPem)?;
-        Self::from_der(block.contents())
+        Self::from_der(&block.der)
     }
 
     fn from_der(der: &[u8]) -> Result<Self, CertificateError> {

@@ -11,7 +11,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("illegal base64 data at input byte {offset}")]
 pub struct InvalidBase64 {
-    /// The offset that Go's decoder reports, in bytes of the text with line breaks removed.
+    /// The offset in bytes that Go's decoder reports.
     pub offset: usize,
 }
 
@@ -27,16 +27,15 @@ const GO_STANDARD: GeneralPurpose = GeneralPurpose::new(
 /// # Errors
 /// [`InvalidBase64`] at the first character that does not belong.
 pub fn decode_base64(text: &str) -> Result<Vec<u8>, InvalidBase64> {
-    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
-    let decoded = if text.bytes().any(|byte| is_break(&byte)) {
+    let decoded = if text.bytes().any(is_break) {
         let mut joined: zeroize::Zeroizing<Vec<u8>> = zeroize::Zeroizing::new(Vec::with_capacity(text.len()));
-        joined.extend(text.bytes().filter(|byte| !is_break(byte)));
+        joined.extend(text.bytes().filter(|byte| !is_break(*byte)));
         GO_STANDARD.decode(joined.as_slice())
     } else {
         GO_STANDARD.decode(text)
     };
-    decoded.map_err(|error| InvalidBase64 {
-        offset: offset_of(&error, text.len()),
+    decoded.map_err(|_| InvalidBase64 {
+        offset: offset_of(text.as_bytes()),
     })
 }
 
@@ -45,14 +44,35 @@ pub fn encode_base64(bytes: &[u8]) -> String {
     GO_STANDARD.encode(bytes)
 }
 
-fn offset_of(error: &base64::DecodeError, length: usize) -> usize {
-    match error {
-        base64::DecodeError::InvalidByte(offset, _) | base64::DecodeError::InvalidLastSymbol(offset, _) => {
-            *offset
+// Where Go's decoder gives up, in a text that it does give up on: it counts line breaks, and blames the
+// beginning of an unfinished group, or the end of the text where a second `=` is missing.
+fn offset_of(text: &[u8]) -> usize {
+    let mut letters = 0;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'\r' | b'\n' => {}
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => letters = (letters + 1) % 4,
+            b'=' if letters >= 2 => return offset_behind_padding(text, at + 1, letters),
+            _ => return at,
         }
-        // Go reports a short last quantum at the text's end rounded down to its beginning.
-        base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => length - length % 4,
     }
+    text.len() - letters
+}
+
+fn offset_behind_padding(text: &[u8], from: usize, letters: usize) -> usize {
+    let mut rest = (from..text.len()).filter(|at| !is_break(text[*at]));
+    if letters == 2 {
+        match rest.next() {
+            Some(second) if text[second] == b'=' => {}
+            Some(second) => return second - 1,
+            None => return text.len(),
+        }
+    }
+    rest.next().unwrap_or(text.len())
+}
+
+fn is_break(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
 }
 
 #[cfg(test)]
@@ -65,6 +85,7 @@ mod tests {
         assert_eq!(decode_base64("Ym\r\nFy\n").unwrap(), b"bar");
         assert_eq!(decode_base64("Ym Fy"), Err(InvalidBase64 { offset: 2 }));
         assert_eq!(decode_base64("Ym\tFy"), Err(InvalidBase64 { offset: 2 }));
+        assert_eq!(decode_base64("YmFy\nYm!y"), Err(InvalidBase64 { offset: 7 }));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod key_ring;
 mod lenient_base64;
 mod mac;
 mod names;
+mod pem_blocks;
 mod plaintext;
 mod private_key;
 mod public_key;

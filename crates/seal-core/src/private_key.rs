@@ -9,6 +9,7 @@ use aws_lc_rs::rsa::{
 use x509_parser::asn1_rs::{Any, FromDer, OctetString, Sequence};
 use zeroize::Zeroizing;
 
+use crate::pem_blocks::blocks;
 use crate::{EncryptionLabel, PublicKey};
 
 /// A private key that cannot unseal.
@@ -85,25 +86,29 @@ impl PrivateKey {
         Self::from_library(key)
     }
 
-    /// Reads the first private key in `text`: PKCS#1 (RFC 8017 A.1.2) or PKCS#8 (RFC 5208).
+    /// Reads the first private key in `text` that can unseal: PKCS#1 (RFC 8017 A.1.2) or PKCS#8
+    /// (RFC 5208).
     ///
     /// # Errors
     /// [`PrivateKeyError`], which never quotes the text.
     pub fn from_pem(text: &[u8]) -> Result<Self, PrivateKeyError> {
-        let blocks = Zeroizing::new(text.to_vec());
-        let mut found = None;
-        for block in pem::parse_many(blocks.as_slice()).map_err(|_| PrivateKeyError::NoPem)? {
-            let tag = block.tag().to_owned();
-            let contents = Zeroizing::new(block.into_contents());
-            if found.is_none() && matches!(tag.as_str(), "RSA PRIVATE KEY" | "PRIVATE KEY") {
-                found = Some((tag, contents));
+        let mut refusal = PrivateKeyError::NoPem;
+        for block in blocks(text) {
+            let read = match block.tag {
+                "RSA PRIVATE KEY" => Self::from_pkcs1(&block.der),
+                "PRIVATE KEY" => Self::from_pkcs8(&block.der),
+                _ => continue,
+            };
+            match read {
+                Ok(key) => return Ok(key),
+                Err(error) => refusal = error,
             }
         }
-        let (tag, der) = found.ok_or(PrivateKeyError::NoPem)?;
-        if tag == "PRIVATE KEY" {
-            return Self::from_pkcs8(&der);
-        }
-        let pair = KeyPair::from_der(&der).map_err(|_| PrivateKeyError::Rejected)?;
+        Err(refusal)
+    }
+
+    fn from_pkcs1(der: &[u8]) -> Result<Self, PrivateKeyError> {
+        let pair = KeyPair::from_der(der).map_err(|_| PrivateKeyError::Rejected)?;
         let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| PrivateKeyError::Rejected)?;
         Self::from_pkcs8(pkcs8.as_ref())
     }
