@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
 
 /// What a SealedSecret asks for: entries that only the controller can open, and the rest of the
 /// Secret in plain text.
@@ -28,6 +29,7 @@ use serde::{Deserialize, Deserializer, Serialize};
     printcolumn = r#"{"name":"Age", "type":"date", "jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = never_null, transform = entries_required)]
 pub struct SealedSecretSpec {
     /// The legacy form: one sealed value that holds a whole Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +48,7 @@ pub struct SealedSecretSpec {
 /// The plain part of the Secret to be made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = never_null)]
 pub struct SecretTemplate {
     /// Entries made from Go templates; the sealed values are their data. `null` leaves a sealed
     /// entry out of the Secret.
@@ -86,12 +89,13 @@ pub struct TemplateMetadata {
     pub finalizers: Option<Vec<String>>,
     /// What else stood there when it was sealed (`generateName`, `managedFields`): kept, not used.
     #[serde(flatten)]
-    pub other: serde_json::Map<String, serde_json::Value>,
+    pub other: serde_json::Map<String, Value>,
 }
 
 /// What the controller says of the object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = never_null)]
 pub struct SealedSecretStatus {
     /// `Synced` first, as upstream's printer columns expect; `Ready` and ours after it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -104,6 +108,7 @@ pub struct SealedSecretStatus {
 /// One condition, with upstream's two time stamps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = never_null)]
 pub struct Condition {
     /// When `status` last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,9 +132,9 @@ pub struct Condition {
 }
 
 fn items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Option<String>>, D::Error> {
-    let values: Option<BTreeMap<String, serde_json::Value>> = Option::deserialize(deserializer)?;
+    let values: Option<BTreeMap<String, Value>> = Option::deserialize(deserializer)?;
     let text = |value| match value {
-        serde_json::Value::String(text) => Some(text),
+        Value::String(text) => Some(text),
         _ => None,
     };
     Ok(values
@@ -183,7 +188,33 @@ fn template_metadata(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn date_time(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "format": "date-time", "nullable": true })
+    json_schema!({ "type": "string", "format": "date-time" })
+}
+
+// Upstream's schema does not allow null for what may be absent; the API server drops such a null.
+fn never_null(schema: &mut Schema) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    for property in properties.values_mut().filter_map(Value::as_object_mut) {
+        if let Some(Value::Array(types)) = property.get_mut("type") {
+            types.retain(|name| name != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                property.insert("type".to_owned(), only);
+            }
+        }
+        if let Some(Value::Array(mut choices)) = property.remove("anyOf") {
+            choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
+            property.extend(choices.into_iter().filter_map(|choice| choice.as_object().cloned()).flatten());
+        }
+    }
+}
+
+// What is read leniently is still asked for.
+fn entries_required(schema: &mut Schema) {
+    if let Some(entries) = schema.pointer_mut("/properties/encryptedData").and_then(Value::as_object_mut) {
+        entries.remove("default");
+    }
+    schema.insert("required".to_owned(), json!(["encryptedData"]));
 }
 
 #[cfg(test)]

@@ -1,1 +1,15 @@
 //! The operator: queues, wiring, HTTP, metrics and settings.
+//!
+//! What should be done to a Secret is `seal-engine`'s to say, and how to talk to the API server
+//! `seal-cluster`'s to know.
+
+mod diagnosis;
+mod http;
+mod known;
+pub mod logs;
+mod metrics;
+mod queue;
+mod reconcile;
+mod sealing_keys;
+pub mod serve;
+pub mod settings;

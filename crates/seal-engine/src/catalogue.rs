@@ -31,6 +31,10 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    /// The object does not have the shape of its kind: it was stored before the CRD had a schema.
+    UNREADABLE: User, "unreadable", "Unreadable",
+        "the object cannot be read as a SealedSecret",
+        "compare it with `kubectl explain sealedsecret.spec`, or seal the Secret again";
     /// The object's name or namespace cannot be part of an encryption label.
     INVALID_NAME: User, "invalid-name", "InvalidName",
         "the object's {what} is not a valid Kubernetes name",

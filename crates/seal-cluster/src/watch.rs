@@ -1,0 +1,111 @@
+//! Watches: SealedSecrets whole, Secrets by their metadata only. They never end, and one malformed
+//! object does not stop them.
+//!
+//! What an event means is for those who listen.
+
+use futures::stream::BoxStream;
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::Secret as CoreSecret;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client};
+use seal_api::SealedSecret;
+use seal_api::annotations::KEY_LABEL;
+
+/// A SealedSecret, or the metadata of something that cannot be read as one.
+pub type Watched = DeserializeGuard<SealedSecret>;
+/// The metadata of a Secret.
+pub type SecretMetadata = PartialObjectMeta<CoreSecret>;
+
+/// One watch's news, by the scope it is about.
+pub type News<K> = BoxStream<'static, (Scope, Result<Event<K>, WatchInterrupted>)>;
+
+/// The namespaces that one watch covers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// All of them.
+    Cluster,
+    /// This one.
+    Namespace(String),
+}
+
+/// A watch that broke off. It is taken up again by itself, after a growing pause.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the watch broke off: {0}")]
+pub struct WatchInterrupted(String);
+
+/// SealedSecrets in all `scopes` that match the label selector.
+pub fn sealed_secrets(client: &Client, scopes: &[Scope], selector: &str) -> News<Watched> {
+    let config = watcher::Config::default().labels(selector);
+    merged(scopes, |scope| {
+        watcher(api(client, scope), config.clone())
+            .default_backoff()
+            .boxed()
+    })
+}
+
+/// The metadata of all Secrets in `scopes`.
+pub fn secrets(client: &Client, scopes: &[Scope]) -> News<SecretMetadata> {
+    metadata(client, scopes, "")
+}
+
+/// The metadata of the Secrets in `namespace` that carry the label of sealing keys, with any value.
+pub fn key_secrets(client: &Client, namespace: &str) -> News<SecretMetadata> {
+    metadata(client, &[Scope::Namespace(namespace.to_owned())], KEY_LABEL)
+}
+
+fn metadata(client: &Client, scopes: &[Scope], selector: &str) -> News<SecretMetadata> {
+    let config = watcher::Config::default().labels(selector);
+    merged(scopes, |scope| {
+        watcher(api::<SecretMetadata>(client, scope), config.clone())
+            .default_backoff()
+            .boxed()
+    })
+}
+
+fn api<K>(client: &Client, scope: &Scope) -> Api<K>
+where
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    match scope {
+        Scope::Cluster => Api::all(client.clone()),
+        Scope::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+    }
+}
+
+fn merged<K: Send + 'static>(
+    scopes: &[Scope],
+    open: impl Fn(&Scope) -> BoxStream<'static, watcher::Result<Event<K>>>,
+) -> News<K> {
+    let each = scopes.iter().map(|scope| {
+        let scope = scope.clone();
+        open(&scope)
+            .map(move |news| {
+                (
+                    scope.clone(),
+                    news.map_err(|error| WatchInterrupted(described(&error))),
+                )
+            })
+            .boxed()
+    });
+    stream::select_all(each).boxed()
+}
+
+// kube's own texts may quote an object that it could not read.
+fn described(error: &watcher::Error) -> String {
+    let (doing, cause) = match error {
+        watcher::Error::InitialListFailed(cause) => ("listing", Some(cause)),
+        watcher::Error::WatchStartFailed(cause) => ("beginning", Some(cause)),
+        watcher::Error::WatchFailed(cause) => ("watching", Some(cause)),
+        watcher::Error::WatchError(status) => return format!("watching, {} {}", status.code, status.reason),
+        watcher::Error::NoResourceVersion => ("listing", None),
+    };
+    match cause {
+        Some(kube::Error::Api(status)) => format!("{doing}, {} {}", status.code, status.reason),
+        Some(kube::Error::SerdeError(_)) => format!("{doing}, an answer that cannot be read"),
+        Some(_) => format!("{doing}, no connection"),
+        None => format!("{doing}, an answer without a version"),
+    }
+}

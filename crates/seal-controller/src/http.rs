@@ -1,0 +1,114 @@
+//! The two HTTP servers: health and the certificate on one port, metrics on the other.
+//!
+//! Nothing here opens anything, and nothing here asks who calls: what is served is public.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+use crate::sealing_keys::Keys;
+
+const CERTIFICATE_PATH: &str = "/v1/cert.pem";
+
+/// What the servers show.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    /// The keys.
+    pub(crate) keys: watch::Receiver<Option<Arc<Keys>>>,
+    /// Whether SealedSecrets are being taken care of.
+    pub(crate) ready: Arc<AtomicBool>,
+    /// The metrics.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Listens on `address`. Where there is no IPv6, the unspecified address means IPv4's.
+///
+/// # Errors
+/// When the address cannot be had.
+pub(crate) async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(_) if address.ip().is_unspecified() && address.is_ipv6() => {
+            TcpListener::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port())).await
+        }
+        bound => bound,
+    }
+}
+
+/// Health and the certificate.
+pub(crate) fn api(shown: Shown) -> Router {
+    Router::new()
+        .route("/healthz", any(async || "ok\n"))
+        .route("/readyz", get(readiness))
+        .route(CERTIFICATE_PATH, any(certificate))
+        .layer(from_fn_with_state(shown.clone(), measured))
+        .fallback(not_found)
+        .with_state(shown)
+}
+
+/// The metrics.
+pub(crate) fn metrics(shown: Shown) -> Router {
+    Router::new()
+        .route("/metrics", get(measurements))
+        .fallback(not_found)
+        .with_state(shown)
+}
+
+async fn readiness(State(shown): State<Shown>) -> Response {
+    if shown.ready.load(Ordering::Relaxed) {
+        (StatusCode::OK, "ok\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+async fn certificate(State(shown): State<Shown>) -> Response {
+    let pem = shown
+        .keys
+        .borrow()
+        .as_ref()
+        .map(|keys| keys.certificate.pem().to_owned());
+    match pem {
+        Some(pem) => ([(header::CONTENT_TYPE, "application/x-pem-file")], pem).into_response(),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn measurements(State(shown): State<Shown>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], shown.metrics.text()).into_response()
+}
+
+async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "404 page not found\n").into_response()
+}
+
+async fn measured(State(shown): State<Shown>, request: Request, next: Next) -> Response {
+    let counted = request.uri().path() == CERTIFICATE_PATH;
+    // A stranger's method would be a label of its own.
+    let method = match request.method().as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
+        _ => "other".to_owned(),
+    };
+    let begin = Instant::now();
+    let response = next.run(request).await;
+    if counted {
+        shown.metrics.answered(
+            CERTIFICATE_PATH,
+            &method,
+            response.status().as_u16(),
+            begin.elapsed(),
+        );
+    }
+    response
+}

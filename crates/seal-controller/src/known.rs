@@ -1,0 +1,259 @@
+//! What the watches have told so far: SealedSecrets whole, of Secrets their versions only.
+//!
+//! Answers to our own writes are entered as well, so that an event that is still on its way cannot
+//! make what we did look like somebody else's work.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::api::ObjectMeta;
+use kube::runtime::watcher::Event;
+use seal_api::SealedSecret;
+use seal_cluster::watch::Scope;
+use seal_engine::SecretVersion;
+
+/// Namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    /// The namespace.
+    pub(crate) namespace: Arc<str>,
+    /// The name, of the object and of its Secret.
+    pub(crate) name: Arc<str>,
+}
+
+impl Key {
+    /// Of the object with this metadata.
+    pub(crate) fn of(metadata: &ObjectMeta) -> Self {
+        Self {
+            namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
+            name: metadata.name.as_deref().unwrap_or_default().into(),
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Something that has a resourceVersion.
+pub(crate) trait Versioned {
+    /// It.
+    fn resource_version(&self) -> &str;
+}
+
+impl Versioned for SecretVersion {
+    fn resource_version(&self) -> &str {
+        &self.resource_version
+    }
+}
+
+/// A SealedSecret as it was last seen.
+pub(crate) struct Seen {
+    /// The object; its metadata only where the rest cannot be read.
+    pub(crate) object: SealedSecret,
+    /// Whether the rest could be read.
+    pub(crate) readable: bool,
+}
+
+impl Versioned for Arc<Seen> {
+    fn resource_version(&self) -> &str {
+        self.object
+            .metadata
+            .resource_version
+            .as_deref()
+            .unwrap_or_default()
+    }
+}
+
+/// Objects of one kind, by key.
+pub(crate) struct Known<T> {
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    all: HashMap<Key, T>,
+    // By watch: what it has listed since it began anew.
+    listing: HashMap<Scope, HashSet<Key>>,
+    listed: HashSet<Scope>,
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        let state = State {
+            all: HashMap::new(),
+            listing: HashMap::new(),
+            listed: HashSet::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+}
+
+impl<T: Versioned + Clone> Known<T> {
+    /// What is known under `key`.
+    pub(crate) fn find(&self, key: &Key) -> Option<T> {
+        self.lock().all.get(key).cloned()
+    }
+
+    /// Whether each of `scopes` has been listed whole.
+    pub(crate) fn has_listed(&self, scopes: &[Scope]) -> bool {
+        let state = self.lock();
+        scopes.iter().all(|scope| state.listed.contains(scope))
+    }
+
+    /// Enters the answer to a write of ours.
+    pub(crate) fn enter(&self, key: &Key, value: T) {
+        let mut state = self.lock();
+        state.enter(key, value);
+    }
+
+    /// Takes in what the watch of `scope` tells; returns the keys for which it is news. What we wrote
+    /// ourselves, or what a new list repeats, is none.
+    pub(crate) fn take_in(&self, scope: &Scope, event: Event<(Key, T)>) -> Vec<Key> {
+        let mut state = self.lock();
+        match event {
+            Event::Init => {
+                state.listing.insert(scope.clone(), HashSet::new());
+                Vec::new()
+            }
+            Event::InitApply((key, value)) => {
+                state
+                    .listing
+                    .entry(scope.clone())
+                    .or_default()
+                    .insert(key.clone());
+                state.enter(&key, value).then_some(key).into_iter().collect()
+            }
+            Event::InitDone => state.settle(scope),
+            Event::Apply((key, value)) => state.enter(&key, value).then_some(key).into_iter().collect(),
+            Event::Delete((key, value)) => {
+                // A deletion carries the version at which it happened: what is newer was made since.
+                let newer = |known: &T| number(known.resource_version()) > number(value.resource_version());
+                if !state.all.get(&key).is_some_and(newer) {
+                    state.all.remove(&key);
+                }
+                vec![key]
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Versioned> State<T> {
+    // Whether it was news.
+    fn enter(&mut self, key: &Key, value: T) -> bool {
+        let stale = |known: &T| {
+            let (new, old) = (value.resource_version(), known.resource_version());
+            new == old || number(new) < number(old)
+        };
+        if self.all.get(key).is_some_and(stale) {
+            return false;
+        }
+        self.all.insert(key.clone(), value);
+        true
+    }
+
+    // What was not listed again is gone.
+    fn settle(&mut self, scope: &Scope) -> Vec<Key> {
+        let present = self.listing.remove(scope).unwrap_or_default();
+        self.listed.insert(scope.clone());
+        let within = |key: &Key| match scope {
+            Scope::Cluster => true,
+            Scope::Namespace(namespace) => **namespace == *key.namespace,
+        };
+        let gone: Vec<Key> = self
+            .all
+            .keys()
+            .filter(|key| within(key) && !present.contains(key))
+            .cloned()
+            .collect();
+        for key in &gone {
+            self.all.remove(key);
+        }
+        gone
+    }
+}
+
+// Versions of one resource grow; only where they are not numbers nobody can tell.
+fn number(resource_version: &str) -> u64 {
+    resource_version.parse().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key {
+            namespace: "prod".into(),
+            name: name.into(),
+        }
+    }
+
+    fn at(resource_version: &str) -> SecretVersion {
+        SecretVersion {
+            uid: "u".to_owned(),
+            resource_version: resource_version.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_event_that_was_on_its_way_does_not_undo_our_own_write() {
+        let known = Known::default();
+        known.enter(&key("a"), at("9"));
+        assert!(
+            known
+                .take_in(&Scope::Cluster, Event::Apply((key("a"), at("7"))))
+                .is_empty()
+        );
+        assert!(
+            known
+                .take_in(&Scope::Cluster, Event::Apply((key("a"), at("9"))))
+                .is_empty()
+        );
+        assert_eq!(known.find(&key("a")), Some(at("9")));
+        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("8"))));
+        assert_eq!(known.find(&key("a")), Some(at("9")), "it was made again since");
+        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("10"))));
+        assert_eq!(known.find(&key("a")), None);
+    }
+
+    #[test]
+    fn what_a_new_list_leaves_out_is_gone_in_its_scope_only() {
+        let known = Known::default();
+        let (prod, dev) = (
+            Scope::Namespace("prod".to_owned()),
+            Scope::Namespace("dev".to_owned()),
+        );
+        known.take_in(&prod, Event::Init);
+        known.take_in(&prod, Event::InitApply((key("a"), at("1"))));
+        known.take_in(&prod, Event::InitDone);
+        known.enter(
+            &Key {
+                namespace: "dev".into(),
+                name: "b".into(),
+            },
+            at("2"),
+        );
+        assert!(
+            known.has_listed(std::slice::from_ref(&prod)) && !known.has_listed(std::slice::from_ref(&dev))
+        );
+        known.take_in(&prod, Event::Init);
+        assert_eq!(known.take_in(&prod, Event::InitDone), [key("a")]);
+        assert!(
+            known
+                .find(&Key {
+                    namespace: "dev".into(),
+                    name: "b".into()
+                })
+                .is_some()
+        );
+    }
+}

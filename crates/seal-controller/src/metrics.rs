@@ -1,0 +1,276 @@
+//! The metrics, under upstream's names.
+//!
+//! A label never holds what an object's author could make endlessly many of, but for the object's
+//! own name: its series ends with it.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use seal_api::{SealedSecret, SealedSecretStatus, annotations};
+
+use crate::known::Key;
+
+// The default buckets of Prometheus' Go client.
+const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Why an attempt failed, in upstream's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorReason {
+    /// It did not open, or its templates failed.
+    Unseal,
+    /// The Secret is somebody else's.
+    Unmanaged,
+    /// The Secret could not be written.
+    Update,
+    /// The status could not be written.
+    Status,
+    /// The object could not be read.
+    Fetch,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ErrorLabels {
+    namespace: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConditionLabels {
+    condition: String,
+    name: String,
+    namespace: String,
+    ss_app_kubernetes_io_instance: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    code: String,
+    method: String,
+    path: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DurationLabels {
+    method: String,
+    path: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabels {
+    revision: &'static str,
+}
+
+/// All metrics.
+pub(crate) struct Metrics {
+    registry: Registry,
+    unseal_requests: Counter,
+    unseal_errors: Family<ErrorLabels, Counter>,
+    conditions: Family<ConditionLabels, Gauge>,
+    told: Mutex<HashMap<Key, ConditionLabels>>,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<DurationLabels, Histogram>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("sealed_secrets_controller");
+        let build = Family::<BuildLabels, Gauge>::default();
+        build
+            .get_or_create(&BuildLabels {
+                revision: env!("CARGO_PKG_VERSION"),
+            })
+            .set(1);
+        let metrics = Self {
+            registry: Registry::default(),
+            unseal_requests: Counter::default(),
+            unseal_errors: Family::default(),
+            conditions: Family::default(),
+            told: Mutex::default(),
+            requests: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+        };
+        registry.register("build_info", "Build information", build);
+        registry.register(
+            "unseal_requests",
+            "Total number of sealed secret unseal requests",
+            metrics.unseal_requests.clone(),
+        );
+        registry.register(
+            "unseal_errors",
+            "Total number of sealed secret unseal errors by reason and namespace",
+            metrics.unseal_errors.clone(),
+        );
+        registry.register(
+            "condition_info",
+            "Current SealedSecret condition status: -1 for false, 0 for unknown, 1 for true",
+            metrics.conditions.clone(),
+        );
+        registry.register(
+            "http_requests",
+            "A counter for requests to the HTTP API",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "http_request_duration_seconds",
+            "Latencies of requests to the HTTP API",
+            metrics.durations.clone(),
+        );
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// An object is about to be opened.
+    pub(crate) fn unseal_begins(&self) {
+        self.unseal_requests.inc();
+    }
+
+    /// An attempt in `namespace` failed.
+    pub(crate) fn unseal_failed(&self, namespace: &str, reason: ErrorReason) {
+        let reason = match reason {
+            ErrorReason::Unseal => "unseal",
+            ErrorReason::Unmanaged => "unmanaged",
+            ErrorReason::Update => "update",
+            ErrorReason::Status => "status",
+            ErrorReason::Fetch => "fetch",
+        };
+        let labels = ErrorLabels {
+            namespace: namespace.to_owned(),
+            reason: reason.to_owned(),
+        };
+        self.unseal_errors.get_or_create(&labels).inc();
+    }
+
+    /// What the status of `object` says.
+    pub(crate) fn condition(&self, key: &Key, object: &SealedSecret, status: &SealedSecretStatus) {
+        let Some(condition) = status
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == "Synced")
+        else {
+            return;
+        };
+        let labels = object.metadata.labels.as_ref();
+        let instance = labels.and_then(|labels| labels.get(annotations::INSTANCE_LABEL));
+        let labels = ConditionLabels {
+            condition: condition.kind.clone(),
+            name: key.name.to_string(),
+            namespace: key.namespace.to_string(),
+            ss_app_kubernetes_io_instance: instance.cloned().unwrap_or_default(),
+        };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = told
+            .insert(key.clone(), labels.clone())
+            .filter(|old| *old != labels)
+        {
+            self.conditions.remove(&old);
+        }
+        self.conditions
+            .get_or_create(&labels)
+            .set(match condition.status.as_str() {
+                "True" => 1,
+                "False" => -1,
+                _ => 0,
+            });
+    }
+
+    /// The object is no more.
+    pub(crate) fn forget(&self, key: &Key) {
+        if let Some(labels) = self
+            .told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key)
+        {
+            self.conditions.remove(&labels);
+        }
+    }
+
+    /// A request to one of the paths of the API was answered.
+    pub(crate) fn answered(&self, path: &'static str, method: &str, code: u16, took: Duration) {
+        let method = method.to_lowercase();
+        self.durations
+            .get_or_create(&DurationLabels {
+                method: method.clone(),
+                path,
+            })
+            .observe(took.as_secs_f64());
+        self.requests
+            .get_or_create(&RequestLabels {
+                code: code.to_string(),
+                method,
+                path,
+            })
+            .inc();
+    }
+
+    /// The OpenMetrics text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            text.clear();
+            text.write_str("# EOF\n").expect("a String takes any text");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seal_api::Condition;
+
+    use super::*;
+
+    fn status(synced: &str) -> SealedSecretStatus {
+        let condition = Condition {
+            last_transition_time: None,
+            last_update_time: None,
+            message: None,
+            reason: None,
+            status: synced.to_owned(),
+            kind: "Synced".to_owned(),
+        };
+        SealedSecretStatus {
+            conditions: vec![condition],
+            observed_generation: None,
+        }
+    }
+
+    #[test]
+    fn names_are_upstreams_and_a_series_ends_with_its_object() {
+        let metrics = Metrics::default();
+        let key = Key {
+            namespace: "prod".into(),
+            name: "db".into(),
+        };
+        metrics.unseal_begins();
+        metrics.unseal_failed("prod", ErrorReason::Unmanaged);
+        metrics.condition(&key, &SealedSecret::default(), &status("False"));
+        metrics.answered("/v1/cert.pem", "GET", 200, Duration::from_millis(1));
+        let text = metrics.text();
+        for line in [
+            "sealed_secrets_controller_unseal_requests_total 1",
+            "sealed_secrets_controller_unseal_errors_total{namespace=\"prod\",reason=\"unmanaged\"} 1",
+            "sealed_secrets_controller_condition_info{condition=\"Synced\",name=\"db\",namespace=\"prod\",ss_app_kubernetes_io_instance=\"\"} -1",
+            "sealed_secrets_controller_http_requests_total{code=\"200\",method=\"get\",path=\"/v1/cert.pem\"} 1",
+            "sealed_secrets_controller_http_request_duration_seconds_bucket{le=\"0.005\",method=\"get\",path=\"/v1/cert.pem\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+        assert!(text.contains("sealed_secrets_controller_build_info{revision="));
+        metrics.condition(&key, &SealedSecret::default(), &status("True"));
+        assert!(metrics.text().contains("ss_app_kubernetes_io_instance=\"\"} 1\n"));
+        metrics.forget(&key);
+        assert!(!metrics.text().contains("condition_info{"));
+    }
+}

@@ -1,0 +1,417 @@
+//! One SealedSecret, from what is known of it to one [`Outcome`], told in status and events.
+//!
+//! Deciding is the engine's and sending `seal-cluster`'s; this is the order in which they are asked,
+//! and what is remembered between two times.
+
+mod prepare;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use kube::Client;
+use seal_api::{SealedSecret, SealedSecretStatus, annotations};
+use seal_cluster::apply::{Applied, apply};
+use seal_cluster::call::Deed;
+use seal_cluster::events::Events;
+use seal_cluster::secrets::Secrets;
+use seal_cluster::status::{recorded, write_status};
+use seal_core::InstallationKey;
+use seal_engine::sealed_secret::owner_reference;
+use seal_engine::{
+    Due, Fault, FaultClass, Outcome, Ownership, Record, Retry, SecretVersion, catalogue, due, event, inputs,
+    plan, status,
+};
+use tokio::sync::{Semaphore, watch};
+use tracing::{debug, info, warn};
+
+use crate::diagnosis::Diagnoses;
+use crate::known::{Key, Known, Seen};
+use crate::metrics::{ErrorReason, Metrics};
+use crate::sealing_keys::Keys;
+use crate::settings::Settings;
+use prepare::{Prepared, prepare};
+
+// Between looking and writing somebody else may write; more often than this is a quarrel.
+const LOOKS: usize = 4;
+
+/// Reconciles.
+pub(crate) struct Reconciler {
+    /// SealedSecrets, as the watch tells.
+    pub(crate) objects: Known<Arc<Seen>>,
+    /// The versions of all Secrets, as the watch tells.
+    pub(crate) standing: Known<SecretVersion>,
+    client: Client,
+    secrets: Secrets,
+    events: Events,
+    metrics: Arc<Metrics>,
+    keys: watch::Receiver<Option<Arc<Keys>>>,
+    installation: Arc<InstallationKey>,
+    settings: Arc<Settings>,
+    diagnoses: Diagnoses,
+    cores: Semaphore,
+    memory: Mutex<HashMap<Key, Memory>>,
+}
+
+// What the last attempt came to, and from what.
+struct Memory {
+    inputs: String,
+    standing: Option<SecretVersion>,
+    generation: u64,
+    result: Result<Record, Vec<Fault>>,
+    status: SealedSecretStatus,
+}
+
+impl Reconciler {
+    /// One that has not seen anything yet.
+    pub(crate) fn new(
+        client: Client,
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        keys: watch::Receiver<Option<Arc<Keys>>>,
+        installation: InstallationKey,
+    ) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            objects: Known::default(),
+            standing: Known::default(),
+            secrets: Secrets::new(client.clone()),
+            events: Events::new(client.clone()),
+            client,
+            metrics,
+            keys,
+            installation: Arc::new(installation),
+            settings,
+            diagnoses: Diagnoses::default(),
+            cores: Semaphore::new(cores),
+            memory: Mutex::default(),
+        }
+    }
+
+    /// Brings the Secret of `key` into line and tells what came of it. Returns whether to try again
+    /// after a pause.
+    pub(crate) async fn reconcile(&self, key: &Key) -> bool {
+        let Some(seen) = self.objects.find(key) else {
+            self.forget(key);
+            return false;
+        };
+        // On its way out: the garbage collector takes the Secret along.
+        if seen.object.metadata.deletion_timestamp.is_some() {
+            return false;
+        }
+        let now = Timestamp::now();
+        let outcome = if seen.readable {
+            self.settle(key, &seen.object, now).await
+        } else {
+            self.metrics.unseal_failed(&key.namespace, ErrorReason::Fetch);
+            Outcome::Failed(vec![Fault::new(&catalogue::UNREADABLE)])
+        };
+        let told = self.tell(key, &seen, &outcome, now).await;
+        !told || wants_retry(&outcome)
+    }
+
+    /// Those that a new key may help.
+    pub(crate) fn waiting_for_a_key(&self) -> Vec<Key> {
+        let waits = |memory: &Memory| {
+            let faults = memory.result.as_ref().err();
+            faults.is_some_and(|faults| {
+                faults
+                    .iter()
+                    .any(|fault| fault.kind.class.retry() == Retry::OnChangeOrNewKey)
+            })
+        };
+        self.memory()
+            .iter()
+            .filter(|(_, memory)| waits(memory))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    fn forget(&self, key: &Key) {
+        self.memory().remove(key);
+        self.metrics.forget(key);
+    }
+
+    async fn settle(&self, key: &Key, object: &SealedSecret, now: Timestamp) -> Outcome {
+        let digest = inputs(object, &self.installation).to_text();
+        let kept = self.authentic_record(key, object);
+        let standing = if self.settings.skip_recreate {
+            kept.as_ref().map(|record| record.secret.clone())
+        } else {
+            self.standing.find(key)
+        };
+        if let Some(record) = &kept
+            && due(object, Some(record), standing.as_ref(), &self.installation) == Due::Nothing
+        {
+            debug!(key = %key, "nothing is due");
+            self.remember(key, digest, standing, 0, Ok(record.clone()));
+            return Outcome::Synced(record.clone());
+        }
+        let Some(keys) = self.keys.borrow().clone() else {
+            let what = "an object came up before there were keys";
+            return Outcome::Failed(vec![Fault::new(&catalogue::DEFECT).fact("what", what)]);
+        };
+        if let Some(faults) = self.same_again(key, &digest, standing.as_ref(), keys.generation) {
+            return Outcome::Failed(faults);
+        }
+        info!(key = %key, "Updating");
+        let generation = keys.generation;
+        let result = self.attempt(key, object, keys, kept, standing.clone(), now).await;
+        if let Err(faults) = &result {
+            self.metrics.unseal_failed(&key.namespace, reason(faults));
+        }
+        self.remember(key, digest, standing, generation, result.clone());
+        match result {
+            Ok(record) => Outcome::Synced(record),
+            Err(faults) => Outcome::Failed(faults),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        key: &Key,
+        object: &SealedSecret,
+        keys: Arc<Keys>,
+        kept: Option<Record>,
+        standing: Option<SecretVersion>,
+        now: Timestamp,
+    ) -> Result<Record, Vec<Fault>> {
+        self.metrics.unseal_begins();
+        let prepared = self.prepared(key, object, keys, kept.clone(), now).await?;
+        let owner = owner_reference(object);
+        let template = object
+            .spec
+            .template
+            .as_ref()
+            .and_then(|template| template.metadata.as_ref());
+        let skip = annotations::is_set(
+            template.and_then(|metadata| metadata.annotations.as_ref()),
+            annotations::SKIP_SET_OWNER_REFERENCES,
+        );
+        let ours = kept.as_ref().map(|record| record.secret.uid.as_str());
+        let managed = kept.as_ref().map_or(&[][..], |record| record.managed.as_slice());
+        // Where the watch knows of no Secret there is none to read; if that is outdated, creating tells.
+        let mut look = self.settings.skip_recreate || standing.is_some();
+        let mut outdated = None;
+        for _ in 0..LOOKS {
+            let there = if look { self.look(key).await? } else { None };
+            look = true;
+            let ownership = Ownership::of_sealed_secret(&owner, skip, ours, there.as_ref());
+            let step = plan(
+                prepared.desired.duplicate(),
+                there.as_ref(),
+                &owner,
+                ownership,
+                managed,
+            );
+            match apply(&self.secrets, step, there.as_ref()).await {
+                Applied::Done(version) => {
+                    self.standing.enter(key, version.clone());
+                    let Prepared {
+                        opened,
+                        rendered,
+                        managed,
+                        ..
+                    } = &prepared;
+                    let managed = managed.clone();
+                    return Ok(Record::new(
+                        object,
+                        version,
+                        *rendered,
+                        opened,
+                        managed,
+                        &self.installation,
+                    ));
+                }
+                Applied::Outdated(fault) => outdated = Some(fault),
+                Applied::Failed(fault) => return Err(vec![fault]),
+            }
+        }
+        Err(vec![outdated.unwrap_or_else(|| Fault::new(&catalogue::CONFLICT))])
+    }
+
+    async fn look(&self, key: &Key) -> Result<Option<seal_api::Secret>, Vec<Fault>> {
+        let deed = Deed {
+            verb: "get",
+            resource: "secrets",
+        };
+        self.secrets
+            .find(&key.namespace, &key.name)
+            .await
+            .map_err(|error| vec![error.fault(deed)])
+    }
+
+    // Private operations belong to the cores, not to the asynchronous tasks.
+    async fn prepared(
+        &self,
+        key: &Key,
+        object: &SealedSecret,
+        keys: Arc<Keys>,
+        kept: Option<Record>,
+        now: Timestamp,
+    ) -> Result<Prepared, Vec<Fault>> {
+        let defect = |what: &str| vec![Fault::new(&catalogue::DEFECT).fact("what", what)];
+        let diagnose = self.diagnoses.allow(&key.namespace, Instant::now());
+        let _core = self
+            .cores
+            .acquire()
+            .await
+            .map_err(|_| defect("the cores are closed"))?;
+        let (object, settings) = (object.clone(), Arc::clone(&self.settings));
+        let installation = Arc::clone(&self.installation);
+        let worker = tokio::task::spawn_blocking(move || {
+            prepare(
+                &object,
+                &keys.ring,
+                kept.as_ref(),
+                diagnose,
+                &settings,
+                &installation,
+                now,
+            )
+        });
+        worker.await.map_err(|_| defect("opening ended early"))?
+    }
+
+    // The object's own record first; after a status that could not be written, the one in memory.
+    fn authentic_record(&self, key: &Key, object: &SealedSecret) -> Option<Record> {
+        let told = recorded(object);
+        let remembered = self
+            .memory()
+            .get(key)
+            .and_then(|memory| memory.result.as_ref().ok().cloned());
+        let records = [remembered, told];
+        let mut ours = records
+            .into_iter()
+            .flatten()
+            .filter(|record| record.is_authentic(object, &self.installation));
+        let first = ours.next()?;
+        match ours.next() {
+            Some(second) if !first.is_about(object, &self.installation) => Some(second),
+            _ => Some(first),
+        }
+    }
+
+    // Faults that stay as long as nothing changes are not found out again: neither a touched label nor
+    // our own status is worth another round of private operations.
+    fn same_again(
+        &self,
+        key: &Key,
+        digest: &str,
+        standing: Option<&SecretVersion>,
+        generation: u64,
+    ) -> Option<Vec<Fault>> {
+        let memory = self.memory();
+        let last = memory.get(key)?;
+        let faults = last.result.as_ref().err()?;
+        let stays = |fault: &Fault| match fault.kind.class.retry() {
+            Retry::OnChange => true,
+            Retry::OnChangeOrNewKey => last.generation == generation,
+            Retry::Backoff => false,
+        };
+        let same = last.inputs == digest && last.standing.as_ref() == standing && faults.iter().all(stays);
+        same.then(|| faults.clone())
+    }
+
+    fn remember(
+        &self,
+        key: &Key,
+        inputs: String,
+        standing: Option<SecretVersion>,
+        generation: u64,
+        result: Result<Record, Vec<Fault>>,
+    ) {
+        let mut memory = self.memory();
+        let status = memory.remove(key).map(|last| last.status).unwrap_or_default();
+        memory.insert(
+            key.clone(),
+            Memory {
+                inputs,
+                standing,
+                generation,
+                result,
+                status,
+            },
+        );
+    }
+
+    // Status after the deed, event after status, and both on change only. Whether it worked.
+    async fn tell(&self, key: &Key, seen: &Arc<Seen>, outcome: &Outcome, now: Timestamp) -> bool {
+        let object = &seen.object;
+        let remembered = self.memory().get(key).map(|memory| memory.status.clone());
+        let remembered = remembered.filter(|status| *status != SealedSecretStatus::default());
+        let previous = object.status.clone().or(remembered);
+        let current = status(previous.as_ref(), outcome, object.metadata.generation, now);
+        if self.settings.update_status && previous.as_ref() != Some(&current) {
+            match write_status(&self.client, &object.metadata, &current).await {
+                Ok(metadata) => {
+                    let object = SealedSecret {
+                        metadata,
+                        spec: object.spec.clone(),
+                        status: Some(current.clone()),
+                    };
+                    self.objects.enter(
+                        key,
+                        Arc::new(Seen {
+                            object,
+                            readable: seen.readable,
+                        }),
+                    );
+                }
+                // Gone, or changed: the watch brings it up again; its record is in memory.
+                Err(error) if error.is_not_found() => return true,
+                Err(error) => {
+                    self.metrics.unseal_failed(&key.namespace, ErrorReason::Status);
+                    warn!(key = %key, %error, "Error updating SealedSecret status");
+                    return false;
+                }
+            }
+        }
+        if self.settings.update_status {
+            self.metrics.condition(key, object, &current);
+        }
+        if let Some(memory) = self.memory().get_mut(key) {
+            memory.status = current.clone();
+        }
+        if let Some(news) = event(previous.as_ref(), outcome, &current) {
+            if news.warning {
+                warn!(key = %key, reason = news.reason, "{}", news.message);
+            } else {
+                info!(key = %key, reason = news.reason, "{}", news.message);
+            }
+            if let Err(error) = self.events.tell(object, &news, now).await {
+                debug!(key = %key, %error, "an event was not told");
+            }
+        }
+        true
+    }
+
+    fn memory(&self) -> MutexGuard<'_, HashMap<Key, Memory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wants_retry(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Synced(_) => false,
+        Outcome::Failed(faults) => faults
+            .iter()
+            .any(|fault| fault.kind.class.retry() == Retry::Backoff),
+    }
+}
+
+fn reason(faults: &[Fault]) -> ErrorReason {
+    let about =
+        |kind: &'static seal_engine::FaultKind| faults.iter().any(|fault| std::ptr::eq(fault.kind, kind));
+    if about(&catalogue::NOT_OURS) {
+        ErrorReason::Unmanaged
+    } else if faults
+        .iter()
+        .any(|fault| fault.kind.about_target || fault.kind.class == FaultClass::Cluster)
+    {
+        ErrorReason::Update
+    } else {
+        ErrorReason::Unseal
+    }
+}

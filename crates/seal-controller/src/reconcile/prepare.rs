@@ -1,0 +1,111 @@
+//! From an object to the Secret that should stand: opening, shaping, all that takes a core.
+//!
+//! It runs on a blocking thread and asks nobody.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use seal_api::{SealedSecret, Secret};
+use seal_core::{Fingerprint, InstallationKey, KeyRing, RandomSource, SeededRandom};
+use seal_engine::sealed_secret::{Opening, open};
+use seal_engine::{Answers, Fault, Policy, Record, Unveiled, catalogue, desired, inputs, managed, shape};
+use seal_template::environment::{Random, TimeZones};
+use seal_template::{Env, Functions, sprig};
+
+use crate::settings::Settings;
+
+/// What should stand, and how it came about.
+pub(super) struct Prepared {
+    /// The Secret.
+    pub(super) desired: Secret,
+    /// Which key opened which entry.
+    pub(super) opened: BTreeMap<String, Fingerprint>,
+    /// What `now` was in its templates.
+    pub(super) rendered: Timestamp,
+    /// The labels and annotations that come from the object.
+    pub(super) managed: Vec<String>,
+}
+
+/// Opens `object` and shapes its Secret. Templates see the same time and the same random bytes as
+/// long as the object stays what it is (S17).
+pub(super) fn prepare(
+    object: &SealedSecret,
+    ring: &KeyRing,
+    kept: Option<&Record>,
+    diagnose_scope: bool,
+    settings: &Settings,
+    installation: &InstallationKey,
+    now: Timestamp,
+) -> Result<Prepared, Vec<Fault>> {
+    let answers = Answers {
+        sealing_keys: Some(ring),
+    };
+    let how = Opening {
+        accept_legacy: settings.accept_deprecated_v1_data,
+        diagnose_scope,
+        record: kept,
+    };
+    let mut all = open(object, &answers, &how)?;
+    let Some(unveiled) = all.pop().filter(|_| all.is_empty()) else {
+        let what = "a SealedSecret opened to other than one Secret";
+        return Err(vec![Fault::new(&catalogue::DEFECT).fact("what", what)]);
+    };
+    let opened = unveiled.keys.clone();
+    let same = kept.filter(|record| record.is_about(object, installation));
+    let rendered = same.map_or(now.as_second(), |record| record.rendered);
+    let rendered = Timestamp::from_second(rendered).unwrap_or(now);
+    let desired = shaped(object, unveiled, rendered, settings, installation)?;
+    let managed = managed(&desired);
+    Ok(Prepared {
+        desired,
+        opened,
+        rendered,
+        managed,
+    })
+}
+
+fn shaped(
+    object: &SealedSecret,
+    unveiled: Unveiled,
+    now: Timestamp,
+    settings: &Settings,
+    installation: &InstallationKey,
+) -> Result<Secret, Vec<Fault>> {
+    let mut random = TemplateRandom(installation.seeded(&inputs(object, installation)));
+    let mut env = Env {
+        now,
+        zones: &BundledZones,
+        random: &mut random,
+    };
+    let functions = Functions::builtin().with(sprig::FUNCTIONS);
+    let material = shape(unveiled, object.spec.template.as_ref(), &functions, &mut env)?;
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    let reserved = (settings.namespace.as_str(), settings.key_prefix.as_str());
+    desired(
+        material,
+        namespace,
+        name,
+        &Policy {
+            reserved_name: Some(reserved),
+        },
+    )
+}
+
+struct TemplateRandom(SeededRandom);
+
+impl Random for TemplateRandom {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill(bytes).expect("HMAC in counter mode does not run dry");
+    }
+}
+
+// An image holds no time zone files.
+struct BundledZones;
+
+impl TimeZones for BundledZones {
+    fn named(&self, name: &str) -> Option<TimeZone> {
+        TimeZone::get(name).ok()
+    }
+}

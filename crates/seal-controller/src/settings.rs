@@ -1,0 +1,369 @@
+//! What the controller was told: upstream's flags and variables, typed and resolved.
+//!
+//! A flag wins over its variable. Unlike upstream, a variable that cannot be read is an error that
+//! names it, never ignored. What follows from a setting is for those who use it.
+
+mod go_values;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use jiff::Timestamp;
+use seal_core::KeySize;
+
+use go_values::{GoDuration, ListenAddress, Pairs, boolean, cutoff_time, key_prefix, key_size, verbosity};
+
+const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// Which of two keys is the newer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyOrder {
+    /// The one whose certificate begins later.
+    #[value(name = "CertNotBefore")]
+    CertNotBefore,
+    /// The one whose Secret was created later.
+    #[value(name = "SecretCreationTimestamp")]
+    SecretCreationTimestamp,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The controller's settings.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "seal-controller",
+    about = "Opens SealedSecrets inside a cluster",
+    disable_version_flag = true
+)]
+pub struct Settings {
+    /// Beginning of the names of generated key Secrets; the Secret of just that name is a key as well
+    #[arg(long, env = "SEALED_SECRETS_KEY_PREFIX", default_value = "sealed-secrets-key", value_parser = key_prefix)]
+    pub key_prefix: String,
+    /// Size of generated keys in bits
+    #[arg(long, env = "SEALED_SECRETS_KEY_SIZE", default_value = "4096", value_parser = key_size)]
+    pub key_size: KeySize,
+    /// How long a generated certificate is valid
+    #[arg(long, env = "SEALED_SECRETS_KEY_TTL", default_value = "87600h")]
+    key_ttl: GoDuration,
+    /// Common name in generated certificates
+    #[arg(long, env = "SEALED_SECRETS_MY_CN", default_value = "")]
+    pub my_cn: String,
+    /// How often a new key is made; 0 for never
+    #[arg(
+        long,
+        alias = "rotate-period",
+        env = "SEALED_SECRETS_KEY_RENEW_PERIOD",
+        default_value = "720h"
+    )]
+    key_renew_period: GoDuration,
+    /// What makes a key the newest
+    #[arg(
+        long,
+        env = "SEALED_SECRETS_KEY_ORDER_PRIORITY",
+        default_value = "CertNotBefore"
+    )]
+    pub key_order_priority: KeyOrder,
+    /// A new key is made at start if the one in use is older than this (RFC 1123 with a numeric zone)
+    #[arg(long, env = "SEALED_SECRETS_KEY_CUTOFF_TIME", default_value = "", value_parser = cutoff_time, hide_default_value = true)]
+    key_cutoff_time: Cutoff,
+    /// Annotations of generated key Secrets (a=b,c=d)
+    #[arg(
+        long,
+        env = "SEALED_SECRETS_PRIVATEKEY_ANNOTATIONS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    privatekey_annotations: Pairs,
+    /// Labels of generated key Secrets (a=b,c=d)
+    #[arg(
+        long,
+        env = "SEALED_SECRETS_PRIVATEKEY_LABELS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    privatekey_labels: Pairs,
+    /// Whether the deprecated field spec.data is read
+    #[arg(long, env = "SEALED_SECRETS_ACCEPT_DEPRECATED_V1_DATA", default_value = "true", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub accept_deprecated_v1_data: bool,
+    /// Watch all namespaces, or only the controller's own
+    #[arg(long, env = "SEALED_SECRETS_ALL_NAMESPACES", default_value = "true", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    all_namespaces: bool,
+    /// Watch the controller's own namespace and these (a,b)
+    #[arg(
+        long,
+        env = "SEALED_SECRETS_ADDITIONAL_NAMESPACES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    additional_namespaces: String,
+    /// Only SealedSecrets with these labels
+    #[arg(
+        long,
+        env = "SEALED_SECRETS_LABEL_SELECTOR",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub label_selector: String,
+    /// Whether the status of SealedSecrets is written
+    #[arg(long, env = "SEALED_SECRETS_UPDATE_STATUS", default_value = "true", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub update_status: bool,
+    /// Do not watch Secrets: what is deleted or altered stays so until its SealedSecret changes
+    #[arg(long, env = "SEALED_SECRETS_SKIP_RECREATE", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub skip_recreate: bool,
+    /// Information goes to standard output, warnings and errors to standard error
+    #[arg(long, env = "SEALED_SECRETS_LOG_INFO_STDOUT", default_value = "true", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub log_info_stdout: bool,
+    /// ERROR, WARN, INFO, DEBUG or TRACE
+    #[arg(long, env = "SEALED_SECRETS_LOG_LEVEL", default_value = "INFO", value_parser = verbosity)]
+    pub log_level: tracing::Level,
+    /// Look of log lines
+    #[arg(
+        long,
+        env = "SEALED_SECRETS_LOG_FORMAT",
+        default_value = "text",
+        ignore_case = true
+    )]
+    pub log_format: LogFormat,
+    /// Where the certificate and the health checks are served
+    #[arg(long, env = "SEALED_SECRETS_LISTEN_ADDR", default_value = ":8080")]
+    listen_addr: ListenAddress,
+    /// Where the metrics are served
+    #[arg(long, env = "SEALED_SECRETS_LISTEN_METRICS_ADDR", default_value = ":8081")]
+    listen_metrics_addr: ListenAddress,
+    /// Print the version and end
+    #[arg(long)]
+    pub version: bool,
+    /// Without effect: key Secrets are always watched
+    #[arg(long, hide = true, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    watch_for_secrets: Option<bool>,
+    /// Without effect: what may pass is tried again without end
+    #[arg(long, hide = true, allow_negative_numbers = true)]
+    max_unseal_retries: Option<i64>,
+    /// Without effect: the API server's own fairness bounds its callers
+    #[arg(long, hide = true, allow_negative_numbers = true)]
+    kubeclient_qps: Option<f64>,
+    /// Without effect
+    #[arg(long, hide = true, allow_negative_numbers = true)]
+    kubeclient_burst: Option<i64>,
+    /// The controller's own namespace; else that of the pod, else `default`
+    #[arg(skip)]
+    pub namespace: String,
+}
+
+type Cutoff = Option<Timestamp>;
+
+/// Which namespaces are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// All.
+    All,
+    /// These, the controller's own first.
+    These(Vec<String>),
+}
+
+impl Settings {
+    /// Reads flags and environment.
+    ///
+    /// # Errors
+    /// clap's, with the variable's name where a variable is at fault.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let matches = Self::command()
+            .try_get_matches_from(&arguments)
+            .map_err(|error| blamed(error, &arguments))?;
+        let mut settings = Self::from_arg_matches(&matches)?;
+        settings.namespace = own_namespace();
+        Ok(settings)
+    }
+
+    /// Answers `--version`.
+    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
+    pub fn print_version(&self) -> ExitCode {
+        println!("controller version: {}", env!("CARGO_PKG_VERSION"));
+        ExitCode::SUCCESS
+    }
+
+    /// How long a generated certificate is valid.
+    pub fn key_ttl(&self) -> Duration {
+        self.key_ttl.0
+    }
+
+    /// How often a new key is made; `None` for never.
+    pub fn key_renew_period(&self) -> Option<Duration> {
+        Some(self.key_renew_period.0).filter(|period| !period.is_zero())
+    }
+
+    /// A key that is older than this is not used any longer.
+    pub fn key_cutoff_time(&self) -> Option<Timestamp> {
+        self.key_cutoff_time
+    }
+
+    /// Labels of generated key Secrets.
+    pub fn key_labels(&self) -> BTreeMap<String, String> {
+        self.privatekey_labels.0.clone()
+    }
+
+    /// Annotations of generated key Secrets.
+    pub fn key_annotations(&self) -> BTreeMap<String, String> {
+        self.privatekey_annotations.0.clone()
+    }
+
+    /// Where the certificate and the health checks are served.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen_addr.0
+    }
+
+    /// Where the metrics are served.
+    pub fn listen_metrics(&self) -> SocketAddr {
+        self.listen_metrics_addr.0
+    }
+
+    /// The namespaces to watch. Naming some means not watching all.
+    pub fn watched(&self) -> Watched {
+        let named: Vec<&str> = self
+            .additional_namespaces
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .collect();
+        if self.all_namespaces && named.is_empty() {
+            return Watched::All;
+        }
+        let mut all = vec![self.namespace.clone()];
+        for name in named {
+            if !all.iter().any(|known| known == name) {
+                all.push(name.to_owned());
+            }
+        }
+        Watched::These(all)
+    }
+}
+
+// clap names the flag only; who set a variable in a chart looks for the variable.
+fn blamed(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
+        return error;
+    }
+    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let flag = shown.split([' ', '=', '[']).next().unwrap_or(shown);
+    let given = |argument: &OsString| {
+        let argument = argument.to_string_lossy();
+        argument == flag
+            || argument
+                .strip_prefix(flag)
+                .is_some_and(|rest| rest.starts_with('='))
+    };
+    if arguments.iter().any(given) {
+        return error;
+    }
+    let variable = format!(
+        "SEALED_SECRETS_{}",
+        flag.trim_start_matches('-').replace('-', "_").to_uppercase()
+    );
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    Settings::command().error(error.kind(), format!("{variable}: {text}"))
+}
+
+fn own_namespace() -> String {
+    let named = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    std::env::var("POD_NAMESPACE")
+        .ok()
+        .and_then(named)
+        .or_else(|| {
+            std::fs::read_to_string(SERVICE_ACCOUNT_NAMESPACE)
+                .ok()
+                .and_then(named)
+        })
+        .unwrap_or_else(|| "default".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Settings, clap::Error> {
+        Settings::read(
+            std::iter::once("seal-controller")
+                .chain(arguments.iter().copied())
+                .map(OsString::from),
+        )
+    }
+
+    #[test]
+    fn defaults_are_upstreams() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.key_prefix, "sealed-secrets-key");
+        assert_eq!(settings.key_size, KeySize::Bits4096);
+        assert_eq!(settings.key_ttl(), Duration::from_secs(87_600 * 3600));
+        assert_eq!(settings.key_renew_period(), Some(Duration::from_secs(720 * 3600)));
+        assert_eq!(settings.watched(), Watched::All);
+        assert_eq!(settings.listen().port(), 8080);
+        assert_eq!(settings.listen_metrics().port(), 8081);
+        assert!(settings.accept_deprecated_v1_data && settings.update_status && !settings.skip_recreate);
+    }
+
+    #[test]
+    fn booleans_are_written_as_go_reads_them() {
+        assert!(read(&["--skip-recreate"]).unwrap().skip_recreate);
+        assert!(read(&["--skip-recreate=T"]).unwrap().skip_recreate);
+        assert!(!read(&["--update-status=false"]).unwrap().update_status);
+        assert!(read(&["--update-status=maybe"]).is_err());
+    }
+
+    #[test]
+    fn naming_namespaces_means_not_all() {
+        let settings = read(&["--additional-namespaces=c1,,default, c1"]).unwrap();
+        let Watched::These(all) = settings.watched() else {
+            panic!("all")
+        };
+        assert_eq!(all[1..].last().map(String::as_str), Some("c1"));
+        assert_eq!(all.iter().filter(|name| *name == "c1").count(), 1);
+        assert!(
+            matches!(read(&["--all-namespaces=false"]).unwrap().watched(), Watched::These(own) if own.len() == 1)
+        );
+    }
+
+    #[test]
+    fn old_names_and_flags_without_effect_are_accepted() {
+        let settings = read(&[
+            "--rotate-period=0",
+            "--kubeclient-qps=-1",
+            "--max-unseal-retries=3",
+            "--watch-for-secrets",
+        ]);
+        assert_eq!(settings.unwrap().key_renew_period(), None);
+        assert!(read(&["--nope"]).is_err());
+    }
+
+    #[test]
+    fn a_cutoff_is_a_date_as_date_prints_it() {
+        let settings = read(&["--key-cutoff-time=Mon, 02 Jan 2006 15:04:05 -0700"]).unwrap();
+        assert_eq!(
+            settings.key_cutoff_time().unwrap().to_string(),
+            "2006-01-02T22:04:05Z"
+        );
+        assert!(read(&["--key-cutoff-time=yesterday"]).is_err());
+    }
+
+    #[test]
+    fn labels_without_a_value_are_refused_and_a_second_equals_sign_is_part_of_it() {
+        let settings = read(&["--privatekey-labels=a=b,c=d=e"]).unwrap();
+        assert_eq!(settings.key_labels()["c"], "d=e");
+        assert!(read(&["--privatekey-labels=a"]).is_err());
+    }
+}

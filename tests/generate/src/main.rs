@@ -1,0 +1,67 @@
+//! Writes the files that are generated from types (`crds/`), or with `--check` says which of them are
+//! not as committed. What is in them is the types' own affair.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use kube::CustomResourceExt;
+use seal_api::SealedSecret;
+use serde_json::Value;
+
+const HEADER: &str = "# Generated from crates/seal-api by `cargo run -p seal-generate`. Do not edit.\n";
+
+fn main() -> anyhow::Result<ExitCode> {
+    let check = match std::env::args().nth(1).as_deref() {
+        None => false,
+        Some("--check") => true,
+        Some(other) => bail!("{other}: --check is the only argument"),
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut stale = Vec::new();
+    for (name, content) in generated()? {
+        let path = root.join(&name);
+        if check {
+            if std::fs::read_to_string(&path).ok().as_deref() != Some(content.as_str()) {
+                stale.push(name);
+            }
+        } else {
+            std::fs::write(&path, content).with_context(|| name.display().to_string())?;
+        }
+    }
+    Ok(report(&stale))
+}
+
+/// Every generated file by its path from the root.
+fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut crd = serde_json::to_value(SealedSecret::crd())?;
+    // kube's derive makes it nullable and takes no word about it.
+    let status = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status");
+    status
+        .and_then(Value::as_object_mut)
+        .context("a status")?
+        .remove("nullable");
+    let crd = serde_yaml::to_string(&crd)?;
+    // The chart needs a copy: Helm reads nothing outside its folder.
+    let folders = ["crds", "deploy/helm/seal/crds"];
+    let file = |folder: &str| Path::new(folder).join("bitnami.com_sealedsecrets.yaml");
+    Ok(folders
+        .iter()
+        .map(|folder| (file(folder), format!("{HEADER}{crd}")))
+        .collect())
+}
+
+#[expect(clippy::print_stderr, reason = "this is what a check is for")]
+fn report(stale: &[PathBuf]) -> ExitCode {
+    for name in stale {
+        eprintln!(
+            "{} is not what the types say: run `cargo run -p seal-generate`",
+            name.display()
+        );
+    }
+    if stale.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

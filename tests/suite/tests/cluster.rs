@@ -1,0 +1,10 @@
+//! The controller on a real API server, under exactly the role that the chart gives.
+//!
+//! One control plane and one controller serve most tests, each in a namespace of its own; what needs
+//! other flags, other keys or a bad connection starts a controller beside them. Numbered cases are
+//! those of upstream's behaviour that every release has to replay.
+
+mod cluster {
+    mod behaviour;
+    mod ground;
+}
