@@ -149,7 +149,7 @@ pub(crate) struct CertificateArguments {
 #[command(next_help_heading = "Keys")]
 pub(crate) struct KeyArguments {
     /// Private keys: PEM, key Secrets (YAML or JSON), or an age-encrypted backup; may be repeated
-    #[arg(long, value_name = "FILE", env = "SEAL_KEYS", value_delimiter = ',', num_args = 1..)]
+    #[arg(long, value_name = "FILE", env = "SEAL_KEYS", value_delimiter = ',')]
     pub(crate) keys: Vec<PathBuf>,
     /// The age identity that opens an encrypted backup
     #[arg(long, short = 'I', value_name = "FILE", env = "SEAL_IDENTITY")]

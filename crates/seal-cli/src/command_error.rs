@@ -101,7 +101,7 @@ impl CommandError {
             .max()
             .unwrap_or(FaultClass::Bug);
         let complaints = faults.iter().map(|fault| Complaint {
-            what: format!("{place}: {}", sentence(fault)),
+            what: format!("{place}: {}", fault.sentence()),
             remedy: Some(fault.remedy()),
         });
         Self {
@@ -150,14 +150,6 @@ impl CommandError {
             Blame::Usage => 2,
             Blame::Fault(class) => class.exit_code(),
         })
-    }
-}
-
-/// A fault's sentence with its position in a template.
-pub(crate) fn sentence(fault: &Fault) -> String {
-    match fault.place.position {
-        Some((line, column)) => format!("{} at {line}:{column}", fault.sentence()),
-        None => fault.sentence(),
     }
 }
 

@@ -6,7 +6,7 @@ use seal_api::{SealedSecret, Secret};
 use seal_core::KeyRing;
 use seal_engine::sealed_secret::{Answers, Opening, open};
 use seal_engine::{Fault, Policy, Unveiled, desired, shape};
-use seal_template::{Env, Functions};
+use seal_template::{Env, Functions, sprig};
 
 use crate::template_world::{SystemTimeZones, TemplateRandom};
 
@@ -40,7 +40,7 @@ pub(crate) fn secret(object: &SealedSecret, ring: &KeyRing) -> Result<Secret, Ve
     let material = shape(
         unveiled,
         object.spec.template.as_ref(),
-        &Functions::builtin(),
+        &Functions::builtin().with(sprig::FUNCTIONS),
         &mut env,
     )?;
     let name = |field: &Option<String>| field.clone().unwrap_or_default();

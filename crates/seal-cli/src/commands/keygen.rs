@@ -40,13 +40,16 @@ pub(super) fn run(arguments: &KeygenArguments, terminal: Terminal) -> Result<(),
     let certificate = Certificate::self_signed(&key, &contents, &mut SystemRandom)?;
     let pem = key.to_pkcs1_pem();
     match (&arguments.manifest, &arguments.key_file, &arguments.cert_file) {
-        (Some(path), ..) => {
+        (Some(path), _, cert_file) => {
             let secret = key_secret(arguments, &pem, &certificate);
             let text = manifests::render(&secret.to_value(), Format::Yaml)?;
             if path.as_os_str() == "-" {
                 output::print(&text)?;
             } else {
                 Replacement::prepare(path, text.as_bytes(), Access::Private)?.commit_new()?;
+            }
+            if let Some(path) = cert_file {
+                Replacement::prepare(path, certificate.pem().as_bytes(), Access::Public)?.commit_new()?;
             }
         }
         (None, Some(key_file), Some(cert_file)) => write_pair(key_file, &pem, cert_file, &certificate)?,

@@ -7,7 +7,7 @@ use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
 use seal_engine::{Fault, sealed_secret};
 
 use crate::arguments::{Rendition, VerifyArguments};
-use crate::command_error::{CommandError, sentence};
+use crate::command_error::CommandError;
 use crate::input::{self, KEY_FILE_LIMIT, Source};
 use crate::manifests::{self, Kind, ManifestFile};
 use crate::terminal::Terminal;
@@ -104,7 +104,7 @@ impl Finding {
             entry: fault.place.entry.clone(),
             code: fault.kind.code,
             reason: fault.kind.reason,
-            what: sentence(fault),
+            what: fault.sentence(),
             remedy: fault.remedy(),
         }
     }

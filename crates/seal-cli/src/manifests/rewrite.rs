@@ -242,12 +242,12 @@ fn without_comments(between: &str, splices: &mut Vec<Splice>, offset: usize) -> 
                 range: offset + at..offset + at + line.len(),
                 text: Zeroizing::default(),
             });
-        } else if let Some(comment) = content
+        } else if content
             .strip_prefix('-')
-            .and_then(|rest| rest.trim_start().strip_prefix('#'))
+            .is_some_and(|rest| rest.trim_start().starts_with('#'))
         {
             // `- # comment` before an item that begins on the next line.
-            let start = at + line.len() - comment.len() - 1;
+            let start = at + line.len() - content.len() + 1;
             let end = at + line.trim_end_matches(['\r', '\n']).len();
             splices.push(Splice {
                 range: offset + start..offset + end,
