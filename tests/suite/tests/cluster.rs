@@ -6,5 +6,8 @@
 
 mod cluster {
     mod behaviour;
+    mod conditions;
     mod ground;
+    mod ownership;
+    mod templates;
 }

@@ -38,10 +38,16 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) async fn plane() -> &'static ControlPlane {
     let start = async || {
         let plane = ControlPlane::builder().controller_manager().start().await?;
-        plane.apply(&std::fs::read_to_string(root().join("crds/bitnami.com_sealedsecrets.yaml"))?).await?;
+        plane
+            .apply(&std::fs::read_to_string(
+                root().join("crds/bitnami.com_sealedsecrets.yaml"),
+            )?)
+            .await?;
         anyhow::Ok(plane)
     };
-    PLANE.get_or_init(async || start().await.expect("a control plane")).await
+    PLANE
+        .get_or_init(async || start().await.expect("a control plane"))
+        .await
 }
 
 /// A client that may do everything.
@@ -52,12 +58,18 @@ pub(crate) async fn admin() -> Client {
 /// The chart's objects, with these settings.
 pub(crate) fn chart(namespace: &str, settings: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new(tool("helm")?);
-    command.args(["template", "seal", "--namespace", namespace]).arg(root().join("deploy/helm/seal"));
+    command
+        .args(["template", "seal", "--namespace", namespace])
+        .arg(root().join("deploy/helm/seal"));
     for setting in settings {
         command.args(["--set", setting]);
     }
     let output = command.output()?;
-    ensure!(output.status.success(), "helm: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "helm: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(String::from_utf8(output.stdout)?)
 }
 
@@ -72,7 +84,9 @@ pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe()?;
     let folder = here.parent().and_then(Path::parent).context("a target folder")?;
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", "seal-controller"]).current_dir(root());
+    build
+        .args(["build", "--quiet", "--package", "seal-controller"])
+        .current_dir(root());
     if folder.ends_with("release") {
         build.arg("--release");
     }
@@ -92,8 +106,21 @@ pub(crate) struct Controller {
 pub(crate) async fn grant(namespace: &str) -> anyhow::Result<()> {
     let plane = plane().await;
     plane.namespace(namespace).await?;
-    for document in chart(namespace, &[&format!("fullnameOverride={namespace}"), "serviceAccount.name=seal"])?.split("\n---\n") {
-        let rbac = ["kind: ClusterRole\n", "kind: ClusterRoleBinding\n", "kind: Role\n", "kind: RoleBinding\n"];
+    for document in chart(
+        namespace,
+        &[
+            &format!("fullnameOverride={namespace}"),
+            "serviceAccount.name=seal",
+        ],
+    )?
+    .split("\n---\n")
+    {
+        let rbac = [
+            "kind: ClusterRole\n",
+            "kind: ClusterRoleBinding\n",
+            "kind: Role\n",
+            "kind: RoleBinding\n",
+        ];
         if rbac.iter().any(|kind| document.contains(kind)) {
             plane.apply(document).await?;
         }
@@ -104,7 +131,9 @@ pub(crate) async fn grant(namespace: &str) -> anyhow::Result<()> {
 impl Controller {
     /// The one that serves most tests.
     pub(crate) async fn shared() -> &'static Self {
-        SHARED.get_or_init(async || Self::start(HOME, &[]).await.expect("a controller")).await
+        SHARED
+            .get_or_init(async || Self::start(HOME, &[]).await.expect("a controller"))
+            .await
     }
 
     /// One with these flags in a namespace of its own.
@@ -115,7 +144,11 @@ impl Controller {
     }
 
     /// The same behind a proxy.
-    pub(crate) async fn behind(proxy: &FaultProxy<'_>, namespace: &str, flags: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) async fn behind(
+        proxy: &FaultProxy<'_>,
+        namespace: &str,
+        flags: &[&str],
+    ) -> anyhow::Result<Self> {
         grant(namespace).await?;
         Self::start_with(namespace, flags, &proxy.kubeconfig(&account(namespace)).await?).await
     }
@@ -129,18 +162,32 @@ impl Controller {
     /// Starts it without waiting for anything.
     pub(crate) async fn launch(namespace: &str, flags: &[&str], kubeconfig: &Path) -> anyhow::Result<Self> {
         static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
-        let binary = BUILT.get_or_try_init(async || tokio::task::spawn_blocking(binary).await?).await?;
-        let ports = ["--listen-addr=127.0.0.1:0", "--listen-metrics-addr=127.0.0.1:0", "--log-format=json"];
+        let binary = BUILT
+            .get_or_try_init(async || tokio::task::spawn_blocking(binary).await?)
+            .await?;
+        let ports = [
+            "--listen-addr=127.0.0.1:0",
+            "--listen-metrics-addr=127.0.0.1:0",
+            "--log-format=json",
+        ];
         // Small keys first: a flag of the test's own wins.
-        let sizes: &[&str] =
-            if flags.iter().any(|flag| flag.starts_with("--key-size")) { &[] } else { &["--key-size=2048"] };
+        let sizes: &[&str] = if flags.iter().any(|flag| flag.starts_with("--key-size")) {
+            &[]
+        } else {
+            &["--key-size=2048"]
+        };
         let flags = ports.iter().chain(sizes).chain(flags);
         let environment = [
             ("KUBECONFIG", kubeconfig.display().to_string()),
             ("POD_NAMESPACE", namespace.to_owned()),
         ];
         let process = Process::start_in(plane().await, binary, flags, environment)?;
-        Ok(Self { process, namespace: namespace.to_owned(), api: String::new(), metrics: String::new() })
+        Ok(Self {
+            process,
+            namespace: namespace.to_owned(),
+            api: String::new(),
+            metrics: String::new(),
+        })
     }
 
     /// Waits until it takes care of SealedSecrets.
@@ -151,11 +198,16 @@ impl Controller {
                 return Ok(Some(Err(anyhow::anyhow!("ended with {code}: {}", process.log()))));
             }
             let lines = process.log();
-            let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let lines = lines
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
             let serving = lines.filter(|line| line["message"] == "HTTP server serving");
-            let urls: Vec<String> =
-                serving.filter_map(|line| Some(format!("http://{}", line["address"].as_str()?))).collect();
-            let Ok([api, metrics]) = <[String; 2]>::try_from(urls) else { return Ok(None) };
+            let urls: Vec<String> = serving
+                .filter_map(|line| Some(format!("http://{}", line["address"].as_str()?)))
+                .collect();
+            let Ok([api, metrics]) = <[String; 2]>::try_from(urls) else {
+                return Ok(None);
+            };
             let (code, _) = http(&format!("{api}/readyz")).await?;
             Ok((code == 200).then_some(Ok((api, metrics))))
         });
@@ -170,7 +222,10 @@ impl Controller {
 
     /// Its metrics.
     pub(crate) async fn metrics(&self) -> String {
-        http(&format!("{}/metrics", self.metrics)).await.expect("metrics").1
+        http(&format!("{}/metrics", self.metrics))
+            .await
+            .expect("metrics")
+            .1
     }
 
     /// The certificate that it hands out.
@@ -182,7 +237,12 @@ impl Controller {
 }
 
 async fn http(url: &str) -> anyhow::Result<(u16, String)> {
-    let response = reqwest::Client::builder().no_proxy().build()?.get(url).send().await?;
+    let response = reqwest::Client::builder()
+        .no_proxy()
+        .build()?
+        .get(url)
+        .send()
+        .await?;
     Ok((response.status().as_u16(), response.text().await?))
 }
 
@@ -203,7 +263,11 @@ pub(crate) async fn place(name: &str) -> Place {
 pub(crate) async fn place_for(name: &str, certificate: Certificate) -> Place {
     let namespace = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     plane().await.namespace(&namespace).await.expect("a namespace");
-    Place { namespace, client: admin().await, certificate }
+    Place {
+        namespace,
+        client: admin().await,
+        certificate,
+    }
 }
 
 impl Place {
@@ -225,7 +289,10 @@ impl Place {
         object.metadata.namespace = Some(self.namespace.clone());
         for (entry, value) in values {
             let sealed = self.sealed(name, Scope::Strict, value.as_bytes());
-            object.spec.encrypted_data.insert((*entry).to_owned(), Some(sealed));
+            object
+                .spec
+                .encrypted_data
+                .insert((*entry).to_owned(), Some(sealed));
         }
         object
     }
@@ -239,31 +306,51 @@ impl Place {
     }
 
     pub(crate) async fn create(&self, object: &SealedSecret) -> SealedSecret {
-        self.objects().create(&PostParams::default(), object).await.expect("created")
+        self.objects()
+            .create(&PostParams::default(), object)
+            .await
+            .expect("created")
     }
 
     /// Creates from JSON what the type cannot say.
     pub(crate) async fn create_json(&self, object: &Value) -> Result<DynamicObject, kube::Error> {
         let kind = kube::core::ApiResource::erase::<SealedSecret>(&());
         let objects: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &kind);
-        objects.create(&PostParams::default(), &serde_json::from_value(object.clone()).unwrap()).await
+        objects
+            .create(
+                &PostParams::default(),
+                &serde_json::from_value(object.clone()).unwrap(),
+            )
+            .await
     }
 
     pub(crate) async fn patch_object(&self, name: &str, patch: Value) -> SealedSecret {
-        self.objects().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("patched")
+        self.objects()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .expect("patched")
     }
 
     pub(crate) async fn patch_secret(&self, name: &str, patch: Value) -> CoreSecret {
-        self.secrets().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("patched")
+        self.secrets()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .expect("patched")
     }
 
     pub(crate) async fn create_secret(&self, secret: Value) -> CoreSecret {
         let secret = serde_json::from_value(secret).expect("a Secret");
-        self.secrets().create(&PostParams::default(), &secret).await.expect("created")
+        self.secrets()
+            .create(&PostParams::default(), &secret)
+            .await
+            .expect("created")
     }
 
     pub(crate) async fn delete_secret(&self, name: &str) {
-        self.secrets().delete(name, &DeleteParams::default()).await.expect("deleted");
+        self.secrets()
+            .delete(name, &DeleteParams::default())
+            .await
+            .expect("deleted");
     }
 
     /// The Secret once it is as asked.
@@ -281,12 +368,19 @@ impl Place {
     }
 
     /// The object once its status is as asked.
-    pub(crate) async fn object_that(&self, name: &str, holds: impl Fn(&SealedSecret) -> bool) -> SealedSecret {
+    pub(crate) async fn object_that(
+        &self,
+        name: &str,
+        holds: impl Fn(&SealedSecret) -> bool,
+    ) -> SealedSecret {
         let what = format!("the SealedSecret {name}");
         let found = wait_for(&what, SOON, async || {
             let object = self.objects().get_opt(name).await?;
             let settled = object.as_ref().is_some_and(|object| {
-                let observed = object.status.as_ref().and_then(|status| status.observed_generation);
+                let observed = object
+                    .status
+                    .as_ref()
+                    .and_then(|status| status.observed_generation);
                 observed.is_some() && observed == object.metadata.generation
             });
             Ok(object.filter(|object| settled && holds(object)))
@@ -296,12 +390,15 @@ impl Place {
 
     /// The object once it is synced.
     pub(crate) async fn synced(&self, name: &str) -> SealedSecret {
-        self.object_that(name, |object| condition(object, "Synced").0 == "True").await
+        self.object_that(name, |object| condition(object, "Synced").0 == "True")
+            .await
     }
 
     /// Status message and reason of the object once it has failed.
     pub(crate) async fn failed(&self, name: &str) -> (String, String) {
-        let object = self.object_that(name, |object| condition(object, "Synced").0 == "False").await;
+        let object = self
+            .object_that(name, |object| condition(object, "Synced").0 == "False")
+            .await;
         let (_, reason, message) = condition(&object, "Synced");
         (reason, message)
     }
@@ -319,7 +416,11 @@ impl Place {
     pub(crate) async fn event(&self, name: &str, reason: &str) -> Event {
         let what = format!("the event {reason}");
         let found = wait_for(&what, SOON, async || {
-            Ok(self.events(name).await.into_iter().find(|event| event.reason.as_deref() == Some(reason)))
+            Ok(self
+                .events(name)
+                .await
+                .into_iter()
+                .find(|event| event.reason.as_deref() == Some(reason)))
         });
         found.await.expect("the event")
     }
@@ -343,14 +444,24 @@ pub(crate) fn value(secret: &CoreSecret, entry: &str) -> Option<String> {
 
 /// A template with these entries.
 pub(crate) fn template(entries: &[(&str, &str)]) -> SecretTemplate {
-    let data = entries.iter().map(|(entry, text)| ((*entry).to_owned(), Some((*text).to_owned()))).collect();
-    SecretTemplate { data: Some(data), ..SecretTemplate::default() }
+    let data = entries
+        .iter()
+        .map(|(entry, text)| ((*entry).to_owned(), Some((*text).to_owned())))
+        .collect();
+    SecretTemplate {
+        data: Some(data),
+        ..SecretTemplate::default()
+    }
 }
 
 /// Annotates the object with its scope.
 pub(crate) fn with_scope(mut object: SealedSecret, scope: Scope) -> SealedSecret {
     let annotation = annotations::scope_annotation(scope).expect("a scope with an annotation");
-    object.metadata.annotations.get_or_insert_default().insert(annotation.to_owned(), "true".to_owned());
+    object
+        .metadata
+        .annotations
+        .get_or_insert_default()
+        .insert(annotation.to_owned(), "true".to_owned());
     object
 }
 
@@ -365,7 +476,11 @@ pub(crate) fn sealing_key(not_before: &str) -> (PrivateKey, Certificate) {
 pub(crate) fn certificate_of(key: &PrivateKey, not_before: &str) -> Certificate {
     let not_before: Timestamp = not_before.parse().expect("a time");
     let lifetime = Duration::from_secs(20 * 365 * 86_400);
-    let contents = SelfSigned { common_name: "", not_before, lifetime };
+    let contents = SelfSigned {
+        common_name: "",
+        not_before,
+        lifetime,
+    };
     Certificate::self_signed(key, &contents, &mut SystemRandom).expect("a certificate")
 }
 
