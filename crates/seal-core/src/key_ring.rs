@@ -56,6 +56,8 @@ pub enum OpenError {
     NoKey {
         /// How many keys were asked.
         asked: usize,
+        /// How many more might have opened it and were not asked.
+        left: usize,
     },
     /// The session key opened, the payload did not: it was altered or cut.
     #[error("its payload was altered")]
@@ -125,7 +127,7 @@ impl KeyRing {
         if candidates.is_empty() {
             return Err(self.none_fits(envelope));
         }
-        let asked = candidates.len().min(most);
+        let (asked, left) = (candidates.len().min(most), candidates.len().saturating_sub(most));
         for (index, candidate) in candidates.into_iter().take(most).enumerate() {
             let Some(session_key) = candidate.key.unwrap_session_key(envelope.wrapped_key, label) else {
                 continue;
@@ -140,7 +142,7 @@ impl KeyRing {
                 asked: index + 1,
             });
         }
-        Err(OpenError::NoKey { asked })
+        Err(OpenError::NoKey { asked, left })
     }
 
     /// Which of `labels` would have opened `envelope`: its index. The session key is dropped, nothing
@@ -164,8 +166,10 @@ impl KeyRing {
             .iter()
             .filter(|key| key.key.may_open(envelope.wrapped_key))
             .collect();
+        // Each count is read once: other threads raise them meanwhile, and sorting panics where an order
+        // contradicts itself.
         if let Some((_newest, older)) = fitting.split_first_mut() {
-            older.sort_by_key(|key| Reverse(key.opened.load(Ordering::Relaxed)));
+            older.sort_by_cached_key(|key| Reverse(key.opened.load(Ordering::Relaxed)));
         }
         let rank = |key: &RingKey| {
             let name = Some(key.fingerprint());
@@ -178,7 +182,7 @@ impl KeyRing {
     fn none_fits(&self, envelope: &Envelope<'_>) -> OpenError {
         let size = envelope.wrapped_key.len();
         if self.0.iter().any(|key| key.key.public().modulus().len() == size) {
-            return OpenError::NoKey { asked: 0 };
+            return OpenError::NoKey { asked: 0, left: 0 };
         }
         OpenError::NoKeyOfThisSize {
             bits: envelope.key_bits(),

@@ -70,6 +70,56 @@ fn the_recorded_key_is_tried_first_then_the_last_good_then_the_newest() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "two threads are what this test is about"
+)]
+fn counts_that_rise_while_keys_are_put_in_order_do_no_harm() {
+    let pem = key().to_pkcs1_pem();
+    let copy = || RingKey::new(PrivateKey::from_pem(pem.as_bytes()).unwrap(), at(0));
+    let ring = KeyRing((0..40).map(|_| copy()).collect());
+    let mut bytes = vec![1, 0];
+    bytes.resize(2 + 256 + 16, 0);
+    let envelope = Envelope::parse(&bytes).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut turn = 1_usize;
+            while !done.load(Ordering::Relaxed) {
+                turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                ring.0[(turn >> 33) % 40].opened.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let ordered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for _ in 0..5_000 {
+                assert_eq!(ring.candidates(&envelope, TrialHints::default()).len(), 40);
+            }
+        }));
+        done.store(true, Ordering::Relaxed);
+        assert!(ordered.is_ok());
+    });
+}
+
+#[test]
+fn keys_beyond_the_limit_are_counted_and_not_asked() {
+    let ring = KeyRing::new((0..3).map(|second| RingKey::new(key(), at(second))).collect()).unwrap();
+    let bytes = {
+        let mut bytes = vec![1, 0];
+        bytes.resize(2 + 256 + 16, 0);
+        bytes
+    };
+    let error = ring
+        .open(
+            &Envelope::parse(&bytes).unwrap(),
+            &label(),
+            TrialHints::default(),
+            2,
+        )
+        .err();
+    assert_eq!(error, Some(OpenError::NoKey { asked: 2, left: 1 }));
+}
+
+#[test]
 fn a_flipped_bit_in_the_payload_is_tampering_and_one_in_the_session_key_is_no_key() {
     let private = key();
     let name = private.public().fingerprint();
@@ -89,7 +139,7 @@ fn a_flipped_bit_in_the_payload_is_tampering_and_one_in_the_session_key_is_no_ke
     assert_eq!(open(&bytes), Some(OpenError::Tampered { key: name }));
     bytes[last] ^= 1;
     bytes[100] ^= 1;
-    assert_eq!(open(&bytes), Some(OpenError::NoKey { asked: 1 }));
+    assert_eq!(open(&bytes), Some(OpenError::NoKey { asked: 1, left: 0 }));
 }
 
 #[test]
@@ -122,7 +172,7 @@ fn a_number_above_the_modulus_costs_no_private_operation() {
     let error = ring
         .open(&envelope, &label(), TrialHints::default(), usize::MAX)
         .err();
-    assert_eq!(error, Some(OpenError::NoKey { asked: 0 }));
+    assert_eq!(error, Some(OpenError::NoKey { asked: 0, left: 0 }));
 }
 
 #[test]
