@@ -5,14 +5,16 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::rand::SystemRandom as SigningRandom;
+use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, KeyUsagePurpose,
-    PKCS_RSA_SHA256, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyUsagePurpose, PKCS_RSA_SHA256,
+    PublicKeyData, SerialNumber, SignatureAlgorithm, SigningKey,
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::pem_blocks::blocks;
+use crate::pem_blocks::{blocks, encode};
 use crate::{Fingerprint, PrivateKey, PublicKey, PublicKeyError, RandomSource, RandomnessUnavailable};
 
 /// A certificate that cannot be used to seal.
@@ -69,12 +71,14 @@ impl Certificate {
     }
 
     fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        let (_, parsed) = X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
+        let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(CertificateError::Malformed);
+        }
         let time = |seconds| Timestamp::from_second(seconds).map_err(|_| CertificateError::Malformed);
         let validity = parsed.validity();
-        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
         Ok(Self {
-            pem: pem::encode_config(&pem::Pem::new("CERTIFICATE", der), config),
+            pem: encode("CERTIFICATE", der).to_string(),
             key: PublicKey::from_der(parsed.public_key().raw)?,
             not_before: time(validity.not_before.timestamp())?,
             not_after: time(validity.not_after.timestamp())?,
@@ -91,7 +95,6 @@ impl Certificate {
         contents: &SelfSigned<'_>,
         random: &mut dyn RandomSource,
     ) -> Result<Self, CertificateError> {
-        let making = |_| CertificateError::Making;
         let not_after = contents
             .not_before
             .checked_add(contents.lifetime)
@@ -112,9 +115,11 @@ impl Certificate {
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::EncipherOnly];
 
-        let signer = KeyPair::from_pkcs8_der_and_sign_algo(&key.pkcs8_der().into(), &PKCS_RSA_SHA256)
-            .map_err(making)?;
-        Self::from_der(parameters.self_signed(&signer).map_err(making)?.der())
+        let signer = RsaKeyPair::from_pkcs8(key.pkcs8_der()).map_err(|_| CertificateError::Making)?;
+        let certificate = parameters
+            .self_signed(&Signer(signer))
+            .map_err(|_| CertificateError::Making)?;
+        Self::from_der(certificate.der())
     }
 
     /// The certificate as one PEM block, ending with a line break.
@@ -143,6 +148,70 @@ impl Certificate {
     }
 }
 
+// rcgen's own signer keeps a copy of the private key that nobody wipes.
+struct Signer(RsaKeyPair);
+
+impl PublicKeyData for Signer {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_RSA_SHA256
+    }
+}
+
+impl SigningKey for Signer {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0
+            .sign(&RSA_PKCS1_SHA256, &SigningRandom::new(), message, &mut signature)
+            .map_err(|_| rcgen::Error::RemoteKeyError)?;
+        Ok(signature)
+    }
+}
+
 fn offset_time(time: Timestamp) -> Result<time::OffsetDateTime, CertificateError> {
     time::OffsetDateTime::from_unix_timestamp(time.as_second()).map_err(|_| CertificateError::Making)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+
+    use super::*;
+    use crate::{KeySize, SystemRandom};
+
+    fn made(key: &PrivateKey) -> Certificate {
+        let contents = SelfSigned {
+            common_name: "",
+            not_before: Timestamp::UNIX_EPOCH,
+            lifetime: Duration::from_secs(60),
+        };
+        Certificate::self_signed(key, &contents, &mut SystemRandom).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_carries_its_key_its_period_and_a_signature_that_holds() {
+        let key = PrivateKey::generate(KeySize::Bits2048).unwrap();
+        let certificate = made(&key);
+        assert_eq!(certificate.fingerprint(), key.public().fingerprint());
+        assert_eq!(certificate.not_before(), Timestamp::UNIX_EPOCH);
+        assert_eq!(certificate.not_after().as_second(), 60);
+        let der = blocks(certificate.pem().as_bytes()).remove(0).der;
+        let (_, parsed) = X509Certificate::from_der(&der).unwrap();
+        let public = parsed.public_key().subject_public_key.data.as_ref();
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public)
+            .verify(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data)
+            .unwrap();
+    }
+
+    #[test]
+    fn bytes_behind_a_certificate_are_no_certificate_as_in_go() {
+        let certificate = made(&PrivateKey::generate(KeySize::Bits2048).unwrap());
+        let mut der = blocks(certificate.pem().as_bytes()).remove(0).der;
+        der.push(0);
+        let error = Certificate::from_pem(encode("CERTIFICATE", &der).as_bytes()).unwrap_err();
+        assert_eq!(error, CertificateError::Malformed);
+    }
 }

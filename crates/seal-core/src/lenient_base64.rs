@@ -3,9 +3,10 @@
 //! RFC 4648 §4 alphabet, padding required; `\r` and `\n` anywhere are skipped, other white space is
 //! an error, and non-zero trailing bits are accepted. Not a general decoder: manifests use it.
 
-use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, decoded_len_estimate};
+use zeroize::Zeroizing;
 
 /// Text that is not base64; says where, never what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,15 +29,23 @@ const GO_STANDARD: GeneralPurpose = GeneralPurpose::new(
 /// [`InvalidBase64`] at the first character that does not belong.
 pub fn decode_base64(text: &str) -> Result<Vec<u8>, InvalidBase64> {
     let decoded = if text.bytes().any(is_break) {
-        let mut joined: zeroize::Zeroizing<Vec<u8>> = zeroize::Zeroizing::new(Vec::with_capacity(text.len()));
+        let mut joined = Zeroizing::new(Vec::with_capacity(text.len()));
         joined.extend(text.bytes().filter(|byte| !is_break(*byte)));
-        GO_STANDARD.decode(joined.as_slice())
+        decode_line(&joined)
     } else {
-        GO_STANDARD.decode(text)
+        decode_line(text.as_bytes())
     };
-    decoded.map_err(|_| InvalidBase64 {
+    decoded.ok_or_else(|| InvalidBase64 {
         offset: offset_of(text.as_bytes()),
     })
+}
+
+// Into a buffer of our own: what was decoded before a fault is wiped, too.
+fn decode_line(line: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Zeroizing::new(vec![0; decoded_len_estimate(line.len())]);
+    let length = GO_STANDARD.decode_slice(line, &mut bytes).ok()?;
+    bytes.truncate(length);
+    Some(std::mem::take(&mut *bytes))
 }
 
 /// Encodes `bytes` on one line.

@@ -6,6 +6,7 @@
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use zeroize::Zeroizing;
 
 use crate::{RandomSource, RandomnessUnavailable};
 
@@ -52,9 +53,9 @@ impl InstallationKey {
     /// Random bytes that only `seed` and this installation determine: a template that makes a
     /// password makes the same one for the same inputs (S17).
     pub fn seeded(&self, seed: &Mac) -> SeededRandom {
-        let Mac(key) = self.mac("seal seeded random", [seed.0.as_slice()]);
+        let key = Zeroizing::new(self.mac("seal seeded random", [seed.0.as_slice()]).0);
         SeededRandom {
-            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()),
             counter: 0,
         }
     }

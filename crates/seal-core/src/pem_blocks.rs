@@ -1,9 +1,9 @@
-//! PEM blocks (RFC 7468) as Go's `encoding/pem` finds them: what is no block is passed over, so a broken
-//! one does not hide the good ones behind it. What a block holds is its reader's business.
+//! PEM blocks (RFC 7468) as Go's `encoding/pem` finds and writes them: what is no block is passed over,
+//! so a broken one does not hide the good ones behind it. What a block holds is its reader's business.
 
 use zeroize::Zeroizing;
 
-use crate::decode_base64;
+use crate::{decode_base64, encode_base64};
 
 /// One block.
 pub(crate) struct Block<'a> {
@@ -18,6 +18,7 @@ pub(crate) struct Block<'a> {
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
+const LINE: usize = 64;
 
 /// The blocks in `text`, in their order. A `BEGIN` without its `END` gives way to the next `BEGIN`.
 pub(crate) fn blocks(text: &[u8]) -> Vec<Block<'_>> {
@@ -60,6 +61,30 @@ fn block<'a>(tag: &'a str, lines: &[&str]) -> Option<Block<'a>> {
     })
 }
 
+/// A block of `der` in lines of 64, ending with a line break. It may be a private key: nothing that
+/// was written on the way is left behind.
+pub(crate) fn encode(tag: &str, der: &[u8]) -> Zeroizing<String> {
+    let base64 = Zeroizing::new(encode_base64(der));
+    let frame = BEGIN.len() + END.len() + 2 * (tag.len() + DASHES.len() + 1);
+    let mut text = Zeroizing::new(String::with_capacity(
+        base64.len() + base64.len() / LINE + 1 + frame,
+    ));
+    for part in [BEGIN, tag, DASHES, "\n"] {
+        text.push_str(part);
+    }
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(LINE));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    for part in [END, tag, DASHES, "\n"] {
+        text.push_str(part);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +113,20 @@ mod tests {
             seen("-----BEGIN A-----\n-----END A-----"),
             [("A".to_owned(), false, Vec::new())]
         );
+    }
+
+    #[test]
+    fn a_block_is_written_in_lines_of_64_in_one_buffer_that_never_grows() {
+        assert_eq!(*encode("A", b"bar"), "-----BEGIN A-----\nYmFy\n-----END A-----\n");
+        for length in [0, 1, 47, 48, 49, 1000] {
+            let der = vec![7; length];
+            let text = encode("RSA PRIVATE KEY", &der);
+            assert!(text.lines().all(|line| line.len() <= 64), "{length}");
+            assert_eq!(seen(&text), [("RSA PRIVATE KEY".to_owned(), false, der)]);
+            let lines = text.lines().count() - 2;
+            assert_eq!(lines, length.div_ceil(48), "{length}");
+            assert!(text.capacity() <= text.len() + 1, "{length}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use aws_lc_rs::rsa::{
 use x509_parser::asn1_rs::{Any, FromDer, OctetString, Sequence};
 use zeroize::Zeroizing;
 
-use crate::pem_blocks::blocks;
+use crate::pem_blocks::{blocks, encode};
 use crate::{EncryptionLabel, PublicKey};
 
 /// A private key that cannot unseal.
@@ -137,11 +137,7 @@ impl PrivateKey {
     /// The key as upstream stores it: PKCS#1 in a PEM block `RSA PRIVATE KEY`, lines of 64.
     pub fn to_pkcs1_pem(&self) -> Zeroizing<String> {
         let pkcs1 = pkcs1_of(self.der.as_ref()).expect("aws-lc writes PKCS#8 with an RSAPrivateKey inside");
-        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-        let block = pem::Pem::new("RSA PRIVATE KEY", pkcs1.to_vec());
-        let text = Zeroizing::new(pem::encode_config(&block, config));
-        drop(Zeroizing::new(block.into_contents()));
-        text
+        encode("RSA PRIVATE KEY", pkcs1)
     }
 
     /// Whether a session key wrapped as `wrapped` can belong to this key at all: no longer than the
