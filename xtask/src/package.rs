@@ -1,7 +1,11 @@
 //! Tasks that need more than the standard library: each is a package below `tests/` that is compiled only when it is
 //! asked for. What they do is theirs; arguments and exit status pass through.
 
-use std::process::ExitStatus;
+use std::{
+    env,
+    path::PathBuf,
+    process::{Command, ExitStatus},
+};
 
 use crate::{Failure, Task, cargo, workspace};
 
@@ -10,6 +14,8 @@ pub(crate) struct Package {
     pub(crate) name: &'static str,
     folder: &'static str,
     profile: &'static str,
+    /// Packages whose programs it calls; they are compiled with it and lie beside it.
+    companions: &'static [&'static str],
     pub(crate) task: Task,
 }
 
@@ -18,6 +24,7 @@ pub(crate) const GENERATE: Package = Package {
     name: "seal-generate",
     folder: "tests/generate",
     profile: "dev",
+    companions: &[],
     task: Task {
         name: "generate",
         usage: "[--check]",
@@ -31,6 +38,7 @@ pub(crate) const DEMO: Package = Package {
     name: "seal-demo",
     folder: "tests/demo",
     profile: "dev",
+    companions: &["seal-cli", "seal-controller"],
     task: Task {
         name: "demo",
         usage: "[--offline] [--keep]",
@@ -44,6 +52,7 @@ pub(crate) const BENCH: Package = Package {
     name: "seal-bench",
     folder: "tests/bench",
     profile: "bench",
+    companions: &[],
     task: Task {
         name: "bench",
         usage: "",
@@ -64,21 +73,61 @@ impl Package {
                 self.name, self.folder
             )));
         }
-        let status = cargo()
-            .args([
-                "run",
-                "--quiet",
-                "--profile",
-                self.profile,
-                "--package",
-                self.name,
-                "--",
-            ])
-            .args(arguments)
-            .status()
-            .map_err(|error| Failure::because(&error))?;
-        ended(status)
+        let mut command = match self.companions {
+            [] => {
+                let mut command = cargo();
+                command.args([
+                    "run",
+                    "--quiet",
+                    "--profile",
+                    self.profile,
+                    "--package",
+                    self.name,
+                    "--",
+                ]);
+                command
+            }
+            companions => Command::new(self.compile(companions)?),
+        };
+        become_or_await(command.args(arguments))
     }
+
+    /// Compiles it together with its companions, so that Cargo settles features once, and returns its program.
+    fn compile(&self, companions: &[&str]) -> Result<PathBuf, Failure> {
+        let own = env::current_exe().map_err(|error| Failure::because(&error))?;
+        let program = own.with_file_name(format!("{}{}", self.name, env::consts::EXE_SUFFIX));
+        let mut command = cargo();
+        command.arg("build").args(["--profile", self.profile]);
+        for package in companions.iter().chain([&self.name]) {
+            command.args(["--package", package]);
+        }
+        match program.is_file() {
+            true => command.arg("--quiet"),
+            false => {
+                println!(
+                    "compiling {} and {}: some minutes, once",
+                    companions.join(", "),
+                    self.name
+                );
+                &mut command
+            }
+        };
+        let status = command.status().map_err(|error| Failure::because(&error))?;
+        ended(status).map(|()| program)
+    }
+}
+
+/// Ctrl-C reaches everyone at the terminal: were there a process between the shell and the task, the prompt would
+/// return before the task has cleaned up.
+#[cfg(unix)]
+fn become_or_await(command: &mut Command) -> Result<(), Failure> {
+    use std::os::unix::process::CommandExt as _;
+    Err(Failure::because(&command.exec()))
+}
+
+#[cfg(not(unix))]
+fn become_or_await(command: &mut Command) -> Result<(), Failure> {
+    ended(command.status().map_err(|error| Failure::because(&error))?)
 }
 
 fn ended(status: ExitStatus) -> Result<(), Failure> {
