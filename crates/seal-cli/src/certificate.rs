@@ -71,7 +71,7 @@ impl<'a> CertificateSource<'a> {
         let certificate = match &self.origin {
             Origin::File(source) => read(&source.read(KEY_FILE_LIMIT)?, &source.shown())?,
             Origin::Url(url) => read(&download::get(url)?, url)?,
-            Origin::Controller(controller) => self.from_controller(controller, terminal)?,
+            Origin::Controller(controller) => self.ask(controller, terminal)?,
         };
         let found = certificate.fingerprint();
         if !self.pins.is_empty() && !self.pins.contains(&found) {
@@ -87,11 +87,7 @@ impl<'a> CertificateSource<'a> {
         Ok(certificate)
     }
 
-    fn from_controller(
-        &self,
-        controller: &ClusterArguments,
-        terminal: Terminal,
-    ) -> Result<Certificate, CommandError> {
+    fn ask(&self, controller: &ClusterArguments, terminal: Terminal) -> Result<Certificate, CommandError> {
         let connection = cluster::connection(controller).map_err(|error| {
             error.remedy("name the certificate with --cert, or a kubeconfig with --kubeconfig")
         })?;

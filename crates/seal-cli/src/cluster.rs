@@ -73,7 +73,7 @@ pub(crate) fn key_secrets(cluster: &ClusterArguments) -> Result<Vec<Secret>, Com
     if status != StatusCode::OK {
         return Err(refused(
             "list Secrets",
-            &cluster.controller_namespace.to_string(),
+            cluster.controller_namespace.as_ref(),
             status,
         ));
     }

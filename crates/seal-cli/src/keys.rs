@@ -121,7 +121,7 @@ fn of_pem(text: &str, whence: &str) -> Result<Vec<StoredKey>, CommandError> {
         let block = &rest[start..];
         let end = block
             .find("-----END ")
-            .and_then(|at| Some(at + block[at..].find('\n').unwrap_or(block[at..].len())));
+            .map(|at| at + block[at..].find('\n').unwrap_or(block[at..].len()));
         let Some(end) = end else {
             return Err(CommandError::key(format!("{whence}: a PEM block has no end")));
         };

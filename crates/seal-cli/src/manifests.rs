@@ -1,9 +1,10 @@
 //! The Secrets and SealedSecrets in a text of manifests, and the text with others in their places.
 //!
 //! Every byte that belongs to another document or list item stays as it is. How one text is put in
-//! another's place is in `rewrite`, which comments go along in `comments`.
+//! another's place is in `rewrite` and `list`, which comments go along in `comments`.
 
 mod comments;
+mod list;
 mod rewrite;
 
 use seal_document::{DuplicateKeys, Format, Limits, Position, Schema, Stream, Value};
@@ -119,7 +120,7 @@ pub(crate) fn find(stream: &Stream<'_>) -> Result<Vec<Found>, CommandError> {
             }
             continue;
         };
-        let nodes = rewrite::list_items(root);
+        let nodes = list::list_items(root);
         for (index, item) in value
             .get("items")
             .and_then(Value::as_sequence)

@@ -38,7 +38,7 @@ impl Comments {
                     Some((key, entry)) if alone || *key < at + column => {
                         // A comment above belongs to the entry only if nothing else lies between.
                         let between = source.get(at + line.len()..*key).unwrap_or("");
-                        let near = !alone || between.lines().all(|line| is_blank_or_comment(line));
+                        let near = !alone || between.lines().all(is_blank_or_comment);
                         near.then(|| entry.clone())
                     }
                     _ => None,
