@@ -38,7 +38,11 @@ pub(crate) const DEMO: Package = Package {
     name: "seal-demo",
     folder: "tests/demo",
     profile: "dev",
-    companions: &["seal-cli", "seal-controller"],
+    // Where no control plane can be raised, the controller is not shown, nor need it compile.
+    companions: match cfg!(target_os = "linux") {
+        true => &["seal-cli", "seal-controller"],
+        false => &["seal-cli"],
+    },
     task: Task {
         name: "demo",
         usage: "[--offline] [--keep]",
