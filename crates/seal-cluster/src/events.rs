@@ -63,7 +63,10 @@ impl Events {
             let count = count + 1;
             let patch = Patch::Merge(json!({"count": count, "lastTimestamp": Time(now)}));
             match bounded(events.patch(&name, &PatchParams::default(), &patch)).await {
-                Ok(_) => return Ok(self.remember(told, name, count)),
+                Ok(_) => {
+                    self.remember(told, name, count);
+                    return Ok(());
+                }
                 // Events live for an hour; the next one begins anew.
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),

@@ -226,9 +226,14 @@ fn seen(watched: Watched) -> (Key, Arc<Seen>) {
         Ok(object) => (object, true),
         // Its text may quote the object; the status tells the rest.
         Err(invalid) => {
-            let mut object = SealedSecret::default();
-            object.metadata = invalid.metadata;
-            (object, false)
+            let metadata = invalid.metadata;
+            (
+                SealedSecret {
+                    metadata,
+                    ..SealedSecret::default()
+                },
+                false,
+            )
         }
     };
     // Large, and of no use here.

@@ -7,7 +7,13 @@
 mod cluster {
     mod behaviour;
     mod conditions;
+    mod connection;
     mod ground;
+    mod keys;
     mod ownership;
+    mod permissions;
+    mod schema;
+    mod secrecy;
     mod templates;
+    mod without_work;
 }

@@ -5,7 +5,7 @@ use seal_core::{Scope, encode_base64};
 use seal_testbed::wait_for;
 use serde_json::json;
 
-use super::ground::{Controller, SOON, place, place_for, value, with_scope};
+use super::ground::{Controller, SOON, place, place_for, place_of, value, with_scope};
 
 #[tokio::test]
 async fn case_1_what_was_sealed_for_name_and_namespace_opens_there() {
@@ -187,8 +187,7 @@ async fn case_14_the_legacy_form_is_refused_where_it_is_switched_off() {
         &["--accept-deprecated-v1-data=false", "--all-namespaces=false"],
     );
     let controller = controller.await.unwrap();
-    let mut place = place_for("unused", controller.certificate().await).await;
-    place.namespace.clone_from(&controller.namespace);
+    let place = place_of(&controller).await;
     let mut object = place.object("old", &[]);
     object.spec.data = Some(place.sealed("old", Scope::Strict, b"{}"));
     place.create(&object).await;

@@ -24,6 +24,8 @@ use tokio::sync::OnceCell;
 pub(crate) const SOON: Duration = Duration::from_secs(40);
 /// The namespace of the controller that serves most tests.
 pub(crate) const HOME: &str = "seal";
+/// The label of objects that it leaves to another controller.
+pub(crate) const APART: &str = "seal-test-apart";
 
 static PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
 static SHARED: OnceCell<Controller> = OnceCell::const_new();
@@ -132,7 +134,11 @@ impl Controller {
     /// The one that serves most tests.
     pub(crate) async fn shared() -> &'static Self {
         SHARED
-            .get_or_init(async || Self::start(HOME, &[]).await.expect("a controller"))
+            .get_or_init(async || {
+                Self::start(HOME, &[&format!("--label-selector=!{APART}")])
+                    .await
+                    .expect("a controller")
+            })
             .await
     }
 
@@ -251,6 +257,18 @@ pub(crate) struct Place {
     pub(crate) namespace: String,
     pub(crate) client: Client,
     certificate: Certificate,
+    apart: bool,
+}
+
+/// The namespace of a controller that serves no other, and its certificate.
+pub(crate) async fn place_of(controller: &Controller) -> Place {
+    let certificate = controller.certificate().await;
+    Place {
+        namespace: controller.namespace.clone(),
+        client: admin().await,
+        certificate,
+        apart: true,
+    }
 }
 
 /// A namespace that the shared controller serves.
@@ -267,6 +285,7 @@ pub(crate) async fn place_for(name: &str, certificate: Certificate) -> Place {
         namespace,
         client: admin().await,
         certificate,
+        apart: false,
     }
 }
 
@@ -287,6 +306,7 @@ impl Place {
     pub(crate) fn object(&self, name: &str, values: &[(&str, &str)]) -> SealedSecret {
         let mut object = SealedSecret::new(name, SealedSecretSpec::default());
         object.metadata.namespace = Some(self.namespace.clone());
+        object.metadata.labels = self.apart.then(|| [(APART.to_owned(), String::new())].into());
         for (entry, value) in values {
             let sealed = self.sealed(name, Scope::Strict, value.as_bytes());
             object

@@ -4,7 +4,7 @@ use seal_api::{SealedSecret, annotations};
 use seal_testbed::wait_for;
 use serde_json::{Value, json};
 
-use super::ground::{Controller, Place, SOON, place, place_for, value};
+use super::ground::{Controller, Place, SOON, place, place_of, value};
 
 fn theirs(name: &str, marks: &[&str]) -> Value {
     let marks: serde_json::Map<String, Value> = marks
@@ -109,12 +109,14 @@ async fn case_18_a_deleted_secret_stays_away_where_secrets_are_not_watched() {
     let controller = Controller::start("no-watch", &["--skip-recreate", "--all-namespaces=false"])
         .await
         .unwrap();
-    let mut place = place_for("unused", controller.certificate().await).await;
-    place.namespace.clone_from(&controller.namespace);
-    // The shared controller would make it again, so this one has an object that only it can open.
+    let place = place_of(&controller).await;
     place.create(&place.object("db", &[("foo", "bar")])).await;
-    let secret = place.secret("db").await;
-    assert_eq!(value(&secret, "foo").as_deref(), Some("bar"));
+    place.synced("db").await;
+    place.delete_secret("db").await;
+    // What comes after it has been done, and it has not.
+    place.create(&place.object("later", &[("foo", "bar")])).await;
+    place.synced("later").await;
+    assert!(place.secrets().get_opt("db").await.unwrap().is_none());
     let audit = super::ground::plane().await.audit();
     let watches = audit
         .all()

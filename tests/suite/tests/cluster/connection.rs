@@ -1,0 +1,140 @@
+//! An API server that refuses, stalls, lies and breaks off: what is due is done in the end.
+
+use std::time::Duration;
+
+use seal_testbed::{Canary, Fault, FaultProxy, Rule, wait_for};
+use serde_json::json;
+
+use super::ground::{Controller, SOON, place_of, plane, value};
+
+const SECRETS: &str = "/api/v1/namespaces/*/secrets*";
+
+async fn proxied(namespace: &str) -> (FaultProxy<'static>, Controller) {
+    let proxy = FaultProxy::start(plane().await).await.unwrap();
+    let flags = [
+        "--all-namespaces=false",
+        "--key-renew-period=0",
+        "--log-level=trace",
+    ];
+    let controller = Controller::behind(&proxy, namespace, &flags).await.unwrap();
+    (proxy, controller)
+}
+
+#[tokio::test]
+async fn conflicts_throttling_and_errors_pass_and_the_secret_is_made() {
+    let (proxy, controller) = proxied("refusing").await;
+    let place = place_of(&controller).await;
+    for (name, fault) in [
+        ("conflict", Fault::Conflict),
+        (
+            "busy",
+            Fault::TooManyRequests {
+                retry_after: Duration::from_secs(1),
+            },
+        ),
+        ("error", Fault::ServerError),
+        ("lost", Fault::LoseAnswer),
+        ("slow", Fault::Latency(Duration::from_millis(500))),
+    ] {
+        proxy.inject(Rule::on("create", SECRETS, fault).times(1));
+        place.create(&place.object(name, &[("foo", "bar")])).await;
+        assert_eq!(value(&place.secret(name).await, "foo").as_deref(), Some("bar"));
+        place.synced(name).await;
+        proxy.clear();
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_on_an_update_is_looked_at_again() {
+    let (proxy, controller) = proxied("updating").await;
+    let place = place_of(&controller).await;
+    place.create(&place.object("db", &[("foo", "one")])).await;
+    place.synced("db").await;
+    proxy.inject(Rule::on("update", SECRETS, Fault::Conflict).times(2));
+    let changed = place.object("db", &[("foo", "two")]);
+    place
+        .patch_object(
+            "db",
+            json!({"spec": {"encryptedData": changed.spec.encrypted_data}}),
+        )
+        .await;
+    place
+        .secret_that("db", |secret| value(secret, "foo").as_deref() == Some("two"))
+        .await;
+    place.synced("db").await;
+}
+
+#[tokio::test]
+async fn a_status_that_conflicts_is_told_in_the_end_without_opening_again() {
+    let (proxy, controller) = proxied("status-conflict").await;
+    let place = place_of(&controller).await;
+    proxy.inject(Rule::on("patch", "*/sealedsecrets/*/status", Fault::Conflict).times(3));
+    place.create(&place.object("db", &[("foo", "bar")])).await;
+    place.synced("db").await;
+    let metrics = controller.metrics().await;
+    assert!(
+        metrics.contains("sealed_secrets_controller_unseal_requests_total 1\n"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("reason=\"status\""), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_watch_that_breaks_off_misses_nothing() {
+    let (proxy, controller) = proxied("breaking").await;
+    let place = place_of(&controller).await;
+    place.create(&place.object("before", &[("foo", "bar")])).await;
+    place.synced("before").await;
+    for path in ["/apis/bitnami.com/v1alpha1/*sealedsecrets", "/api/v1/*secrets"] {
+        proxy.inject(Rule::on("watch", path, Fault::DropWatch { after_events: 1 }).times(2));
+    }
+    for number in 0..4 {
+        place
+            .create(&place.object(&format!("db{number}"), &[("foo", "bar")]))
+            .await;
+    }
+    place.delete_secret("before").await;
+    for number in 0..4 {
+        place.synced(&format!("db{number}")).await;
+    }
+    place.secret("before").await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_secret_is_told_without_a_word_of_it() {
+    let (proxy, controller) = proxied("lying").await;
+    let place = place_of(&controller).await;
+    place.create(&place.object("db", &[("foo", "one")])).await;
+    place.synced("db").await;
+    let canary = Canary::new().unwrap();
+    let lie = Fault::Malformed {
+        text: canary.text().replace(['"', '\\', '\n'], "-"),
+    };
+    for verb in ["get", "update"] {
+        proxy.inject(Rule::on(verb, "/api/v1/namespaces/lying/secrets/db", lie.clone()));
+        let changed = place.object("db", &[("foo", verb)]);
+        place
+            .patch_object(
+                "db",
+                json!({"spec": {"encryptedData": changed.spec.encrypted_data}}),
+            )
+            .await;
+        let (reason, message) = place.failed("db").await;
+        assert_eq!(reason, "Unavailable", "{message}");
+        assert_eq!(canary.find_in(message.as_bytes()), []);
+        proxy.clear();
+        place
+            .secret_that("db", |secret| value(secret, "foo").as_deref() == Some(verb))
+            .await;
+        place.synced("db").await;
+    }
+    assert_eq!(canary.find_below(controller.process.log_path()).unwrap(), []);
+    let settled = async || {
+        Ok(controller
+            .metrics()
+            .await
+            .contains("reason=\"update\"")
+            .then_some(()))
+    };
+    wait_for("the errors to be counted", SOON, settled).await.unwrap();
+}

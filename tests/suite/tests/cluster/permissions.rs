@@ -1,0 +1,178 @@
+//! The chart's role, both ways: nothing that the controller asks for is refused, and nothing that it
+//! is given goes unused.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::ground::{Controller, account, chart, place, place_of, plane, value};
+
+/// Group, resource and verb of every rule in the chart.
+fn granted() -> BTreeSet<(String, String, String)> {
+    let mut all = BTreeSet::new();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    for document in serde_yaml::Deserializer::from_str(&chart("seal", &[]).unwrap()) {
+        let document = Value::deserialize(document).unwrap();
+        for rule in document["rules"].as_array().into_iter().flatten() {
+            assert!(rule.get("resourceNames").is_none() && rule.get("nonResourceURLs").is_none());
+            for group in rule["apiGroups"].as_array().unwrap() {
+                for resource in rule["resources"].as_array().unwrap() {
+                    for verb in rule["verbs"].as_array().unwrap() {
+                        all.insert((text(group), text(resource), text(verb)));
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn every_granted_verb_is_used_and_every_call_is_granted() {
+    let controller = Controller::start(
+        "verbs",
+        &["--additional-namespaces=verbs", "--key-renew-period=0"],
+    )
+    .await
+    .unwrap();
+    let place = place_of(&controller).await;
+    let good = place.object("db", &[("foo", "bar")]);
+    place.create(&good).await;
+    place.synced("db").await;
+    place
+        .patch_object("db", json!({"spec": {"encryptedData": {"foo": "AAAA"}}}))
+        .await;
+    place.failed("db").await;
+    place
+        .patch_object("db", json!({"spec": {"encryptedData": good.spec.encrypted_data}}))
+        .await;
+    place.synced("db").await;
+    place.patch_secret("db", json!({"data": {"foo": "eA=="}})).await;
+    place
+        .secret_that("db", |secret| value(secret, "foo").as_deref() == Some("bar"))
+        .await;
+    let counted = seal_testbed::wait_for("the event to be counted", super::ground::SOON, async || {
+        let events = place.events("db").await;
+        Ok(events.iter().any(|event| event.count == Some(2)).then_some(()))
+    });
+    counted.await.unwrap();
+    let calls = plane().await.audit().all().await.unwrap().user(&account("verbs"));
+    let resource = |call: &seal_testbed::AuditCall| match call.subresource.as_str() {
+        "" => call.resource.clone(),
+        part => format!("{}/{part}", call.resource),
+    };
+    let used: BTreeSet<_> = calls
+        .calls
+        .iter()
+        .filter(|call| !call.resource.is_empty())
+        .map(|call| (call.group.clone(), resource(call), call.verb.clone()))
+        .collect();
+    assert_eq!(used, granted());
+    let refused = plane().await.audit().all().await.unwrap().code(403);
+    let refused = refused.only(|call| call.user.ends_with(":seal") && !call.user.contains(":unarmed:"));
+    assert!(refused.is_empty(), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_not_granted_is_told_by_verb_and_resource() {
+    let mut rendered = chart(
+        "unarmed",
+        &["fullnameOverride=unarmed", "serviceAccount.name=seal"],
+    )
+    .unwrap();
+    rendered = rendered.replace(
+        "verbs: [get, list, watch, create, update]",
+        "verbs: [get, list, watch, create]",
+    );
+    super::ground::grant("unarmed").await.unwrap();
+    let controller = Controller::start("unarmed", &["--all-namespaces=false", "--key-renew-period=0"])
+        .await
+        .unwrap();
+    let place = place_of(&controller).await;
+    place.create(&place.object("db", &[("foo", "bar")])).await;
+    place.synced("db").await;
+    let role = rendered
+        .split("\n---\n")
+        .find(|document| document.contains("kind: ClusterRole\n"))
+        .unwrap();
+    plane().await.apply(role).await.unwrap();
+    let changed = place.object("db", &[("foo", "new")]);
+    place
+        .patch_object(
+            "db",
+            json!({"spec": {"encryptedData": changed.spec.encrypted_data}}),
+        )
+        .await;
+    let (reason, message) = place.failed("db").await;
+    assert_eq!(reason, "Forbidden");
+    assert_eq!(
+        message,
+        "failed update: the API server forbids it: update secrets"
+    );
+}
+
+#[tokio::test]
+async fn the_chart_passes_the_restricted_standard_and_its_own_lint() {
+    // The API server itself judges the Pod of the Deployment.
+    let place = place("restricted").await;
+    let enforced = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place.namespace,
+        "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    plane().await.apply(&enforced.to_string()).await.unwrap();
+    for document in serde_yaml::Deserializer::from_str(&chart(&place.namespace, &[]).unwrap()) {
+        let document = Value::deserialize(document).unwrap();
+        if document["kind"] != "Deployment" {
+            continue;
+        }
+        let mut pod = document["spec"]["template"].clone();
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        pod["metadata"]["name"] = json!("probe");
+        pod["metadata"]["namespace"] = json!(place.namespace);
+        plane().await.apply(&pod.to_string()).await.unwrap();
+    }
+    let helm = seal_testbed::tool("helm").unwrap();
+    let lint = seal_testbed::Program::new(helm)
+        .arg("lint")
+        .arg(super::ground::root().join("deploy/helm/seal"));
+    let lint = lint.run().unwrap().success().unwrap();
+    assert!(lint.out().contains("0 chart(s) failed"));
+}
+
+#[tokio::test]
+async fn roles_in_single_namespaces_are_enough_where_only_those_are_watched() {
+    let plane = plane().await;
+    for namespace in ["narrow", "narrow-b"] {
+        plane.namespace(namespace).await.unwrap();
+    }
+    let settings = [
+        "fullnameOverride=narrow",
+        "serviceAccount.name=seal",
+        "rbac.namespacedRoles=true",
+        "additionalNamespaces={narrow-b}",
+    ];
+    for document in chart("narrow", &settings).unwrap().split("\n---\n") {
+        assert!(!document.contains("kind: ClusterRole"), "{document}");
+        if document.contains("kind: Role\n") || document.contains("kind: RoleBinding\n") {
+            plane.apply(document).await.unwrap();
+        }
+    }
+    let kubeconfig = plane.kubeconfig(&account("narrow")).await.unwrap();
+    let flags = [
+        "--additional-namespaces=narrow-b,not-there-yet",
+        "--key-renew-period=0",
+    ];
+    let _ = flags;
+    let mut controller = Controller::launch(
+        "narrow",
+        &["--additional-namespaces=narrow-b", "--key-renew-period=0"],
+        &kubeconfig,
+    )
+    .await
+    .unwrap();
+    controller.wait_until_ready().await.unwrap();
+    let mut place = place_of(&controller).await;
+    place.namespace = "narrow-b".to_owned();
+    place.create(&place.object("db", &[("foo", "bar")])).await;
+    assert_eq!(value(&place.secret("db").await, "foo").as_deref(), Some("bar"));
+}
