@@ -58,7 +58,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room::pure(TEMPLATE, &[]),
     Room::pure(API, &[CORE, DOCUMENT]),
     Room::pure(ENGINE, &[DOCUMENT, CORE, TEMPLATE, API]),
-    Room::edge(CLUSTER, &[ENGINE, API, CORE]),
+    Room::edge(CLUSTER, &[ENGINE, API, CORE, DOCUMENT]),
     Room::program(
         "seal-controller",
         &[DOCUMENT, CORE, TEMPLATE, API, ENGINE, CLUSTER],
