@@ -158,11 +158,6 @@ async fn roles_in_single_namespaces_are_enough_where_only_those_are_watched() {
         }
     }
     let kubeconfig = plane.kubeconfig(&account("narrow")).await.unwrap();
-    let flags = [
-        "--additional-namespaces=narrow-b,not-there-yet",
-        "--key-renew-period=0",
-    ];
-    let _ = flags;
     let mut controller = Controller::launch(
         "narrow",
         &["--additional-namespaces=narrow-b", "--key-renew-period=0"],
