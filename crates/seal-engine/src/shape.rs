@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::{Secret, SecretTemplate, annotations};
 use seal_core::{Fingerprint, Plaintext};
 use seal_template::value::{Map, Text};
-use seal_template::{Env, Functions, Limits, Template, Value};
+use seal_template::{Budget, Env, Functions, Limits, Template, Value};
 
 use crate::catalogue;
 use crate::fault::Fault;
@@ -75,7 +75,7 @@ pub fn shape(
     let absent = SecretTemplate::default();
     let template = template.unwrap_or(&absent);
     if let Some(templates) = template.data.as_ref().filter(|templates| !templates.is_empty()) {
-        let rendered = render(&entries, templates, functions, env)?;
+        let rendered = render(&entries, templates, functions, env, &mut Budget::default())?;
         for (entry, value) in rendered {
             entries.entry(entry).or_insert(value);
         }
@@ -111,6 +111,7 @@ fn render(
     templates: &BTreeMap<String, Option<String>>,
     functions: &Functions,
     env: &mut Env<'_>,
+    budget: &mut Budget,
 ) -> Result<BTreeMap<String, Plaintext>, Vec<Fault>> {
     let text = |bytes: &[u8]| Text::new(bytes);
     let siblings = templates
@@ -130,11 +131,10 @@ fn render(
         .map(|(entry, value)| (text(entry.as_bytes()), value));
     let dot = Value::Map(Map::texts(pairs));
 
-    let limits = Limits::default();
     let mut rendered = BTreeMap::new();
     let mut faults = Vec::new();
     for (entry, source) in siblings {
-        match render_one(entry, source, functions, &dot, env, &limits) {
+        match render_one(entry, source, functions, &dot, env, budget) {
             Ok(value) => {
                 rendered.insert(entry.clone(), value);
             }
@@ -154,7 +154,7 @@ fn render_one(
     functions: &Functions,
     dot: &Value,
     env: &mut Env<'_>,
-    limits: &Limits,
+    budget: &mut Budget,
 ) -> Result<Plaintext, Fault> {
     let template = Template::parse(entry, source, functions).map_err(|error| {
         Fault::new(&catalogue::TEMPLATE_UNREADABLE)
@@ -162,7 +162,7 @@ fn render_one(
             .fact("error", error)
     })?;
     template
-        .render(dot, env, limits)
+        .render_within(dot, env, &Limits::default(), budget)
         .map(Plaintext::from)
         .map_err(|error| {
             let (line, column) = (error.place.line, error.place.column + 1);

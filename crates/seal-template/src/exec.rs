@@ -22,21 +22,21 @@ use crate::value::{Buffer, Element, Value};
 /// Bytes of a node's source that a fault quotes (Go: all of it); faults end up in conditions and events.
 const MAX_NODE: usize = 256;
 
-/// Renders `template` with `dot`.
+/// Renders `template` with `dot`, paying from `fuel`.
 pub(crate) fn render(
     template: &Template,
     dot: &Value,
     env: &mut Env<'_>,
     limits: &Limits,
+    fuel: &mut u64,
 ) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let mut fuel = limits.fuel;
     let mut execution = Execution {
         template,
         definition: &template.name,
         at: At::Start,
         variables: Vec::new(),
         base: 0,
-        call: Call::new(env, &mut fuel, limits),
+        call: Call::new(env, fuel, limits),
         output: Buffer::new(limits.output, Limit::Output),
     };
     match execution.run(Slot::plain(dot.clone())) {

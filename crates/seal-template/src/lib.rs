@@ -21,6 +21,6 @@ mod template;
 pub use environment::Env;
 pub use fault::{Fault, ParseFault};
 pub use function::Functions;
-pub use limits::Limits;
+pub use limits::{Budget, Limits};
 pub use template::{MissingKeys, Template};
 pub use value::Value;

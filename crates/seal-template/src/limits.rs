@@ -1,4 +1,4 @@
-//! What one rendering may cost at most; every limit has its own name in faults.
+//! What one rendering, and several together, may cost at most; every limit has its own name in faults.
 //! The parser's recursion bound is not configurable and stands in `parser`.
 
 /// The bounds of one rendering.
@@ -23,6 +23,26 @@ impl Default for Limits {
             output: 4 << 20,
             intermediate: 4 << 20,
             depth: 1_000,
+        }
+    }
+}
+
+/// What all templates of one object may cost together: their number is a stranger's choice, too.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Fuel that is left, as in [`Limits::fuel`].
+    pub fuel: u64,
+    /// Bytes of output that are left.
+    pub output: usize,
+}
+
+impl Default for Budget {
+    /// Four templates that go to their limits (an RSA key of 4096 bits takes more than half of one's fuel),
+    /// and four times what a Secret can hold.
+    fn default() -> Self {
+        Budget {
+            fuel: 16_000_000,
+            output: 4 << 20,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A parsed template and its two doors: `parse` and `render`. Parsed once, it may be rendered by many
+//! A parsed template and its doors: `parse` and `render`. Parsed once, it may be rendered by many
 //! threads at the same time.
 
 use zeroize::Zeroizing;
@@ -7,7 +7,7 @@ use crate::environment::Env;
 use crate::exec;
 use crate::fault::{Fault, ParseFault};
 use crate::function::Functions;
-use crate::limits::Limits;
+use crate::limits::{Budget, Limits};
 use crate::parser::{self, Definitions};
 use crate::value::Value;
 
@@ -64,6 +64,34 @@ impl Template {
         env: &mut Env<'_>,
         limits: &Limits,
     ) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        exec::render(self, dot, env, limits)
+        let mut fuel = limits.fuel;
+        exec::render(self, dot, env, limits, &mut fuel)
+    }
+
+    /// Renders one of several templates that share `budget`: what this one costs is taken from it,
+    /// also when it fails.
+    ///
+    /// # Guarantees
+    /// Those of [`Template::render`]; together the templates end within the budget.
+    ///
+    /// # Errors
+    /// When evaluation fails, or a limit or the end of the budget is reached.
+    pub fn render_within(
+        &self,
+        dot: &Value,
+        env: &mut Env<'_>,
+        limits: &Limits,
+        budget: &mut Budget,
+    ) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let limits = Limits {
+            output: limits.output.min(budget.output),
+            ..*limits
+        };
+        let granted = limits.fuel.min(budget.fuel);
+        let mut fuel = granted;
+        let rendered = exec::render(self, dot, env, &limits, &mut fuel);
+        budget.fuel -= granted - fuel;
+        budget.output -= rendered.as_ref().map_or(0, |bytes| bytes.len());
+        rendered
     }
 }

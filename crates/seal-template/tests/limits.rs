@@ -7,7 +7,7 @@ use seal_template::environment::{Random, UtcOnly};
 use seal_template::fault::FaultKind;
 use seal_template::limits::Limit;
 use seal_template::value::{List, Map, Text};
-use seal_template::{Env, Fault, Functions, Limits, Template, Value};
+use seal_template::{Budget, Env, Fault, Functions, Limits, Template, Value};
 
 const CANARY: &str = "c4n4ry-plaintext";
 
@@ -60,6 +60,39 @@ fn an_endless_loop_runs_out_of_fuel() {
     exceeds(
         "{{range 100000}}{{range 100000}}{{$x := .}}{{end}}{{end}}",
         Limit::Fuel,
+    );
+}
+
+#[test]
+fn templates_that_share_a_budget_end_with_it_and_one_that_fails_pays_too() {
+    let template = |source| Template::parse("x", source, &Functions::builtin()).unwrap();
+    let mut budget = Budget {
+        fuel: 1_000,
+        output: 10,
+    };
+    let mut within = |source| {
+        let mut env = Env {
+            now: Timestamp::UNIX_EPOCH,
+            zones: &UtcOnly,
+            random: &mut NoRandom,
+        };
+        template(source)
+            .render_within(&dot(), &mut env, &Limits::default(), &mut budget)
+            .map_err(|fault| fault.kind)
+            .map(|bytes| bytes.len())
+    };
+    assert_eq!(within("sevenxx"), Ok(7));
+    assert_eq!(within("four"), Err(FaultKind::Exceeded(Limit::Output)));
+    assert_eq!(within("abc"), Ok(3));
+    assert_eq!(within("{{range 100}}{{end}}"), Ok(0));
+    assert!(within("{{range 300}}{{end}}{{.text.nothing}}").is_err());
+    assert_eq!(
+        within("{{range 700}}{{end}}"),
+        Err(FaultKind::Exceeded(Limit::Fuel))
+    );
+    assert_eq!(
+        within("{{range 1}}{{end}}"),
+        Err(FaultKind::Exceeded(Limit::Fuel))
     );
 }
 

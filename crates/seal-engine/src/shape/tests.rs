@@ -2,6 +2,7 @@ use seal_api::TemplateMetadata;
 use seal_template::environment::{Random, UtcOnly};
 
 use super::*;
+use crate::sealed_secret::functions;
 
 struct Zeros;
 impl Random for Zeros {
@@ -40,7 +41,7 @@ fn shaped(unveiled: Unveiled, template: &SecretTemplate) -> Result<Material, Vec
         zones: &UtcOnly,
         random: &mut random,
     };
-    shape(unveiled, Some(template), &Functions::builtin(), &mut env)
+    shape(unveiled, Some(template), &functions(), &mut env)
 }
 
 fn value<'a>(material: &'a Material, entry: &str) -> Option<&'a str> {
@@ -161,5 +162,36 @@ fn entries_that_a_secret_cannot_have_are_named_before_anything_is_sent() {
             .kind
             .code,
         "too-large"
+    );
+}
+
+#[test]
+fn many_templates_cost_no_more_than_an_object_may() {
+    let rendered = |source: &str, count: usize, fuel: u64, output: usize| {
+        let names: Vec<String> = (0..count).map(|index| format!("t{index:03}")).collect();
+        let all: Vec<_> = names.iter().map(|name| (name.as_str(), Some(source))).collect();
+        let all = template(&all).data.unwrap();
+        let mut budget = Budget { fuel, output };
+        let mut env = Env {
+            now: jiff::Timestamp::UNIX_EPOCH,
+            zones: &UtcOnly,
+            random: &mut Zeros,
+        };
+        render(&BTreeMap::new(), &all, &functions(), &mut env, &mut budget)
+            .map(|entries| entries.len())
+            .map_err(|faults| (faults[0].place.entry.clone().unwrap(), faults[0].sentence()))
+    };
+    let steps = "{{ range until 100 }}{{ end }}";
+    assert_eq!(rendered(steps, 2, 10_000, 0), Ok(2));
+    let (entry, sentence) = rendered(steps, 100, 10_000, 0).unwrap_err();
+    assert!(
+        entry.as_str() > "t000" && sentence.contains("too many steps"),
+        "{entry} {sentence}"
+    );
+    assert_eq!(rendered("twelve bytes", 3, 1_000, 36), Ok(3));
+    let (entry, sentence) = rendered("twelve bytes", 4, 1_000, 36).unwrap_err();
+    assert!(
+        entry == "t003" && sentence.contains("the output is too large"),
+        "{entry} {sentence}"
     );
 }
