@@ -79,6 +79,10 @@ catalogue! {
     ANOTHER_KEY_OR_NAME: Key, "another-key-or-name", "SealedForAnother",
         "no key could decrypt secret{entries}: sealed with a key that is not here, or for another name or namespace; the two cannot be told apart",
         "seal the value again for this name, namespace and cluster, or restore the key that sealed it";
+    /// Not asked of every key, since the object is refused anyway.
+    NOT_TRIED: Key, "not-tried", "NotTried",
+        "no key could decrypt secret{entries}: not every key was tried, since another value opens with none of them",
+        "mend the other values first; these may be good";
     /// The session key opened and the payload did not.
     TAMPERED: Ciphertext, "tampered", "Tampered",
         "no key could decrypt secret{entries}: the sealed text was altered after it was sealed to key {key}",

@@ -26,7 +26,9 @@ pub fn inspect(object: &SealedSecret, key_bits: Option<usize>) -> Vec<Fault> {
 }
 
 fn inspect_item(text: Option<&str>, key_bits: Option<usize>) -> Option<Fault> {
-    let Some(text) = text else { return Some(Fault::new(&catalogue::NOT_TEXT)) };
+    let Some(text) = text else {
+        return Some(Fault::new(&catalogue::NOT_TEXT));
+    };
     let bytes = match decode_base64(text) {
         Ok(bytes) => bytes,
         Err(error) => return Some(Fault::new(&catalogue::NOT_BASE64).fact("offset", error.offset)),

@@ -2,7 +2,8 @@
 //! handed on, as upstream has it.
 //!
 //! Work is bounded: a wrong key costs as much as a right one, so once an entry has failed with every
-//! key, the object cannot succeed, and the other entries are asked of the likely keys only.
+//! key, the object cannot succeed, and the other entries are asked of the likely keys only. Those that
+//! do not open then are not called bad: nobody knows.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +62,8 @@ pub fn open(
 
 // Names and scope as the object's own metadata states them; what the template says does not count.
 pub(super) struct Names {
-    namespace: Namespace,
+    // Absent only where the scope needs none: kubeseal writes cluster-wide files without it.
+    namespace: Option<Namespace>,
     name: ObjectName,
     template_name: Option<ObjectName>,
     scope: Scope,
@@ -76,13 +78,13 @@ impl Names {
             .template
             .as_ref()
             .and_then(|template| template.metadata.as_ref());
+        let scope = annotations::scope(metadata.annotations.as_ref());
+        let namespace = match metadata.namespace.as_deref().unwrap_or_default() {
+            "" if scope == Scope::ClusterWide => None,
+            namespace => Some(namespace.parse().map_err(|_| invalid("namespace"))?),
+        };
         Ok(Self {
-            namespace: metadata
-                .namespace
-                .as_deref()
-                .unwrap_or_default()
-                .parse()
-                .map_err(|_| invalid("namespace"))?,
+            namespace,
             name: metadata
                 .name
                 .as_deref()
@@ -90,12 +92,15 @@ impl Names {
                 .parse()
                 .map_err(|_| invalid("name"))?,
             template_name: template.and_then(|metadata| metadata.name.as_ref()?.parse().ok()),
-            scope: annotations::scope(metadata.annotations.as_ref()),
+            scope,
         })
     }
 
     pub(super) fn label(&self) -> EncryptionLabel {
-        self.scope.label(&self.namespace, &self.name)
+        match &self.namespace {
+            Some(namespace) => self.scope.label(namespace, &self.name),
+            None => EncryptionLabel::cluster_wide(),
+        }
     }
 }
 
@@ -204,6 +209,7 @@ fn open_item(
                 cheap(Fault::new(&catalogue::NO_KEY_OF_THIS_SIZE).fact("bits", bits))
             }
             OpenError::Tampered { key } => cheap(Fault::new(&catalogue::TAMPERED).fact("key", key)),
+            OpenError::NoKey { left: 1.., .. } => cheap(Fault::new(&catalogue::NOT_TRIED)),
             OpenError::NoKey { .. } => {
                 let fault = if diagnose {
                     scope_fault(&envelope, names, ring)
@@ -220,7 +226,7 @@ fn open_item(
 
 // What aws-lc can hold; anything else in the length prefix was never a key.
 pub(super) fn is_key_size(bits: usize) -> bool {
-    (1024..=16384).contains(&bits) && bits % 64 == 0
+    (1024..=16384).contains(&bits) && bits.is_multiple_of(64)
 }
 
 pub(super) fn layout_fault(error: EnvelopeError) -> Fault {
@@ -237,6 +243,7 @@ pub(super) fn layout_fault(error: EnvelopeError) -> Fault {
 
 // Only labels that the object's author could have set himself (S8): everything else is one sentence.
 fn scope_fault(envelope: &Envelope<'_>, names: &Names, ring: &KeyRing) -> Option<Fault> {
+    let namespace = names.namespace.as_ref()?;
     let renamed = names.template_name.clone().filter(|name| *name != names.name);
     let mut tries: Vec<(Scope, Option<&ObjectName>)> = Scope::ALL
         .into_iter()
@@ -248,7 +255,7 @@ fn scope_fault(envelope: &Envelope<'_>, names: &Names, ring: &KeyRing) -> Option
     }
     let labels: Vec<EncryptionLabel> = tries
         .iter()
-        .map(|(scope, name)| scope.label(&names.namespace, name.unwrap_or(&names.name)))
+        .map(|(scope, name)| scope.label(namespace, name.unwrap_or(&names.name)))
         .collect();
     let (scope, name) = tries[ring.label_that_fits(envelope, &labels)?];
     let sealed = match name {

@@ -151,6 +151,53 @@ fn a_namespace_wide_value_cannot_claim_a_strict_label_by_its_namespace() {
 }
 
 #[test]
+fn a_cluster_wide_value_opens_without_a_namespace_and_no_other_does() {
+    let cluster = Cluster::with(&[&keys()[0]]);
+    for scope in Scope::ALL {
+        let mut object = sealed(scope, &[("a", "1")]);
+        object.metadata.namespace = None;
+        if scope == Scope::ClusterWide {
+            assert!(cluster.open(&object).is_ok());
+        } else {
+            assert_eq!(cluster.refusals(&object), ["invalid-name"], "{scope}");
+        }
+    }
+    // Without a namespace there is no other scope to name.
+    let mut claimed = sealed(Scope::Strict, &[("a", "1")]);
+    claimed.metadata.namespace = None;
+    claimed.metadata.annotations = Some([(annotations::CLUSTER_WIDE.to_owned(), "true".to_owned())].into());
+    assert_eq!(cluster.refusals(&claimed), ["another-key-or-name"]);
+}
+
+#[test]
+fn a_value_that_was_not_asked_of_every_key_is_not_called_bad() {
+    let older: Vec<PrivateKey> = (0..4)
+        .map(|_| PrivateKey::generate(KeySize::Bits2048).unwrap())
+        .collect();
+    let at = |second: usize| Timestamp::from_second(i64::try_from(second).unwrap()).unwrap();
+    let label = Scope::Strict.label(&"prod".parse().unwrap(), &"db".parse().unwrap());
+    // A number that is below every modulus of this size, so that no key can be left out.
+    let good = std::iter::repeat_with(|| {
+        seal_core::seal(b"1", older[0].public(), &label, &mut SystemRandom).unwrap()
+    })
+    .find(|bytes| bytes[2] < 0x80)
+    .unwrap();
+    let ring = older
+        .into_iter()
+        .enumerate()
+        .map(|(second, key)| RingKey::new(key, at(second)));
+    let cluster = Cluster {
+        ring: KeyRing::new(ring.collect()).unwrap(),
+    };
+    let mut object = sealed(Scope::Strict, &[("foreign", "2")]);
+    let good = Some(seal_core::encode_base64(&good));
+    object.spec.encrypted_data.insert("good".to_owned(), good);
+    assert_eq!(cluster.refusals(&object), ["another-key-or-name", "not-tried"]);
+    object.spec.encrypted_data.remove("foreign");
+    assert!(cluster.open(&object).is_ok());
+}
+
+#[test]
 fn each_kind_of_damage_has_its_own_reason_and_good_entries_do_not_hide_it() {
     let cluster = Cluster::with(&[&keys()[0]]);
     let good = sealed(Scope::Strict, &[("good", "1")]);
