@@ -52,16 +52,12 @@ pub enum Retry {
     Backoff,
 }
 
-/// Where it happened. All parts are optional; none holds a value.
+/// Where in the object it happened; which object, its bearer knows. No part holds a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file, as the user named it.
-    pub file: Option<String>,
-    /// `Kind namespace/name`.
-    pub object: Option<String>,
     /// The entry of `.data`.
     pub entry: Option<String>,
-    /// Line and column, from 1, in the template or file.
+    /// Line and column, from 1, in the entry's template.
     pub position: Option<(usize, usize)>,
 }
 

@@ -24,6 +24,8 @@ pub const RECORD_CONDITION: &str = "sealops.dev/Recorded";
 
 const SYNCED: &str = "Synced";
 const READY: &str = "Ready";
+// Half of what Kubernetes allows a condition's message; an object's faults are as many as its author likes.
+const MOST_TEXT: usize = 16 * 1024;
 
 /// An event to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +64,8 @@ pub fn status(
                 true => format!("failed update: {message}"),
                 false => message,
             };
-            let advised = format!("{message}\n{}", remedies(faults));
+            let message = bounded(message);
+            let advised = format!("{message}\n{}", bounded(remedies(faults)));
             vec![
                 bare(SYNCED, false, Some(reason), Some(message)),
                 bare(READY, false, Some(reason), Some(advised)),
@@ -125,6 +128,14 @@ pub fn event(
             message: format!("Failed to unseal: {}", summary(faults)),
         },
     })
+}
+
+fn bounded(mut text: String) -> String {
+    if text.len() > MOST_TEXT {
+        text.truncate(text.floor_char_boundary(MOST_TEXT));
+        text.push('…');
+    }
+    text
 }
 
 fn remedies(faults: &[Fault]) -> String {

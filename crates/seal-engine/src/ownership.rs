@@ -104,8 +104,9 @@ mod tests {
     fn the_table_of_the_sealed_secrets_dialect() {
         use Onto::{Adopt, Merge, Refuse, Replace};
         use annotations::{MANAGED, PATCH};
+        type Row<'a> = (Option<&'a str>, &'a [&'a str], bool, Option<&'a str>, Onto, bool);
         #[rustfmt::skip]
-        let rows: &[(Option<&str>, &[&str], bool, Option<&str>, Onto, bool)] = &[
+        let rows: &[Row<'_>] = &[
             // owned by        marks             skip   recorded        →onto    reference
             (None,             &[],              false, None,           Refuse,  true),
             (Some("other"),    &[],              false, None,           Refuse,  true),

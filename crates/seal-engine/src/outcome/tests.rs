@@ -126,3 +126,23 @@ fn conditions_of_others_stay() {
     let second = status(Some(&first), &failed(), Some(2), at(20));
     assert!(second.conditions.contains(&theirs));
 }
+
+#[test]
+fn a_thousand_faults_still_fit_into_a_condition() {
+    let fault =
+        |index| Fault::new(&catalogue::TEMPLATE_FAILED).fact("error", format!("{index} {}", "ä".repeat(200)));
+    let outcome = Outcome::Failed((0..1000).map(fault).collect());
+    let told = status(None, &outcome, Some(1), at(10));
+    for condition in &told.conditions {
+        let message = condition.message.as_deref().unwrap();
+        assert!(message.len() <= 32 * 1024, "{}", message.len());
+    }
+    assert!(told.conditions[0].message.as_deref().unwrap().ends_with('…'));
+    assert!(
+        told.conditions[1]
+            .message
+            .as_deref()
+            .unwrap()
+            .contains("mend the template")
+    );
+}

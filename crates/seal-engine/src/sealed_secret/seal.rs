@@ -52,13 +52,13 @@ pub fn seal(
     if secret.data.is_empty() && !allow_empty {
         return Err(SealFault::Empty);
     }
-    let name: ObjectName = secret
-        .metadata
-        .name
-        .as_deref()
-        .ok_or(SealFault::NoName)?
-        .parse()?;
-    let namespace: Option<Namespace> = secret.metadata.namespace.as_deref().map(str::parse).transpose()?;
+    // Go knows no difference between an empty text and none.
+    let present = |text: &'_ &str| !text.is_empty();
+    let metadata = &secret.metadata;
+    let name = metadata.name.as_deref().filter(present);
+    let name: ObjectName = name.ok_or(SealFault::NoName)?.parse()?;
+    let namespace = metadata.namespace.as_deref().filter(present);
+    let namespace: Option<Namespace> = namespace.map(str::parse).transpose()?;
     let label = match (&namespace, scope) {
         (_, Scope::ClusterWide) => EncryptionLabel::cluster_wide(),
         (Some(namespace), scope) => scope.label(namespace, &name),
@@ -108,7 +108,10 @@ fn template(secret: &Secret, scope: Scope) -> SecretTemplate {
         kind: secret.kind.clone().filter(|kind| !kind.is_empty()),
         metadata: Some(TemplateMetadata {
             name: metadata.name.clone(),
-            namespace: metadata.namespace.clone(),
+            namespace: metadata
+                .namespace
+                .clone()
+                .filter(|namespace| !namespace.is_empty()),
             labels: metadata.labels.clone().filter(|labels| !labels.is_empty()),
             annotations: Some(marks).filter(|marks| !marks.is_empty()),
             finalizers: metadata
@@ -117,5 +120,28 @@ fn template(secret: &Secret, scope: Scope) -> SecretTemplate {
                 .filter(|finalizers| !finalizers.is_empty()),
             other,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seal_core::{KeySize, Plaintext, PrivateKey, SystemRandom};
+
+    use super::*;
+
+    #[test]
+    fn an_empty_name_or_namespace_is_none_as_in_go() {
+        let key = PrivateKey::generate(KeySize::Bits2048).unwrap();
+        let mut secret = Secret::default();
+        secret.data.insert("a".to_owned(), Plaintext::copied(b"1"));
+        let mut sealed = |name: &str, scope| {
+            secret.metadata.name = Some(name.to_owned());
+            secret.metadata.namespace = Some(String::new());
+            seal(&secret, key.public(), scope, false, &mut SystemRandom)
+        };
+        assert!(matches!(sealed("", Scope::Strict), Err(SealFault::NoName)));
+        assert!(matches!(sealed("db", Scope::Strict), Err(SealFault::NoNamespace)));
+        let object = sealed("db", Scope::ClusterWide).unwrap();
+        assert_eq!(object.metadata.namespace, None);
     }
 }
