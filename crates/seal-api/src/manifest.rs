@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_core::{Plaintext, decode_base64, encode_base64};
-use seal_document::{DuplicateKeys, Format, JsonStyle, KeyOrder, Limits, Mapping, Schema, Value, parse, to_json};
+use seal_document::{
+    DuplicateKeys, Format, JsonStyle, KeyOrder, Limits, Mapping, Schema, Value, parse, to_json,
+};
 
 use crate::{SealedSecret, Secret, annotations};
 
@@ -50,8 +52,10 @@ impl Secret {
         let mut data = BTreeMap::new();
         for (entry, value) in entries(value, "data")? {
             let text = scalar_text(value, || format!("data[{entry:?}]"))?;
-            let bytes = decode_base64(text)
-                .map_err(|error| ManifestError::NotBase64 { entry: entry.to_owned(), offset: error.offset })?;
+            let bytes = decode_base64(text).map_err(|error| ManifestError::NotBase64 {
+                entry: entry.to_owned(),
+                offset: error.offset,
+            })?;
             data.insert(entry.to_owned(), Plaintext::new(bytes));
         }
         for (entry, value) in entries(value, "stringData")? {
@@ -67,7 +71,12 @@ impl Secret {
             Some(Value::Bool(immutable)) => Some(*immutable),
             Some(other) => return Err(mismatch("immutable".to_owned(), "true or false", other)),
         };
-        Ok(Self { metadata: metadata(value)?, kind, immutable, data })
+        Ok(Self {
+            metadata: metadata(value)?,
+            kind,
+            immutable,
+            data,
+        })
     }
 
     /// The manifest, its fields in the order of Kubernetes' own type.
@@ -83,7 +92,10 @@ impl Secret {
             object.insert("immutable", immutable);
         }
         if !self.data.is_empty() {
-            let entries = self.data.iter().map(|(entry, value)| (entry.as_str(), encode_base64(value.expose())));
+            let entries = self
+                .data
+                .iter()
+                .map(|(entry, value)| (entry.as_str(), encode_base64(value.expose())));
             object.insert("data", Value::Mapping(entries.collect()));
         }
         Value::Mapping(object)
@@ -96,18 +108,21 @@ impl SealedSecret {
     /// # Errors
     /// [`ManifestError`]; an entry that is no string is no error here, it reads as `None`.
     pub fn from_value(value: &Value) -> Result<Self, ManifestError> {
-        for path in [
-            &["metadata", "labels"][..],
-            &["metadata", "annotations"],
-            &["spec", "template", "metadata", "labels"],
-            &["spec", "template", "metadata", "annotations"],
-            &["spec", "template", "data"],
+        for (path, null) in [
+            (&["metadata", "labels"][..], Null::Refused),
+            (&["metadata", "annotations"], Null::Refused),
+            (&["spec", "template", "metadata", "labels"], Null::Refused),
+            (&["spec", "template", "metadata", "annotations"], Null::Refused),
+            (&["spec", "template", "data"], Null::Means),
         ] {
             let found = path.iter().try_fold(value, |value, field| value.get(field));
-            string_map(found, &path.join("."))?;
+            string_map(found, &path.join("."), null)?;
         }
-        let json = to_json(value, AS_IT_STANDS).map_err(|_| ManifestError::Malformed { part: "the manifest" })?;
-        serde_json::from_str(&json).map_err(|_| ManifestError::Malformed { part: "the SealedSecret" })
+        let json =
+            to_json(value, AS_IT_STANDS).map_err(|_| ManifestError::Malformed { part: "the manifest" })?;
+        serde_json::from_str(&json).map_err(|_| ManifestError::Malformed {
+            part: "the SealedSecret",
+        })
     }
 
     /// The manifest, its fields in the order of the type.
@@ -116,7 +131,10 @@ impl SealedSecret {
     }
 }
 
-const AS_IT_STANDS: JsonStyle = JsonStyle { order: KeyOrder::Kept, ..JsonStyle::COMPACT };
+const AS_IT_STANDS: JsonStyle = JsonStyle {
+    order: KeyOrder::Kept,
+    ..JsonStyle::COMPACT
+};
 
 fn entries<'v>(
     value: &'v Value,
@@ -135,20 +153,37 @@ fn scalar_text(value: &Value, place: impl Fn() -> String) -> Result<&str, Manife
     match value {
         Value::String(text) => Ok(text),
         Value::Null => Ok(""),
-        other => Err(mismatch(place(), "a string (put it in quotes)", other)),
+        other => Err(not_a_string(place(), other)),
     }
 }
 
-fn mismatch(place: String, expected: &'static str, found: &Value) -> ManifestError {
-    ManifestError::Type { place, expected, found: found.kind() }
+fn not_a_string(place: String, found: &Value) -> ManifestError {
+    mismatch(place, "a string (put it in quotes)", found)
 }
 
-fn string_map(value: Option<&Value>, place: &str) -> Result<(), ManifestError> {
+fn mismatch(place: String, expected: &'static str, found: &Value) -> ManifestError {
+    ManifestError::Type {
+        place,
+        expected,
+        found: found.kind(),
+    }
+}
+
+// Whether a null in a map of strings says something, or is what kubectl's validation refuses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Null {
+    Means,
+    Refused,
+}
+
+fn string_map(value: Option<&Value>, place: &str, null: Null) -> Result<(), ManifestError> {
     match value {
         None | Some(Value::Null) => Ok(()),
-        Some(Value::Mapping(mapping)) => mapping
-            .iter()
-            .try_for_each(|(key, value)| scalar_text(value, || format!("{place}[{key:?}]")).map(drop)),
+        Some(Value::Mapping(mapping)) => mapping.iter().try_for_each(|(key, value)| match value {
+            Value::String(_) => Ok(()),
+            Value::Null if null == Null::Means => Ok(()),
+            other => Err(not_a_string(format!("{place}[{key:?}]"), other)),
+        }),
         Some(other) => Err(mismatch(place.to_owned(), "a mapping", other)),
     }
 }
@@ -166,7 +201,7 @@ fn metadata(value: &Value) -> Result<ObjectMeta, ManifestError> {
         }
     }
     for field in ["labels", "annotations"] {
-        string_map(metadata.get(field), &format!("metadata.{field}"))?;
+        string_map(metadata.get(field), &format!("metadata.{field}"), Null::Refused)?;
     }
     for field in ["name", "namespace"] {
         if let Some(name) = metadata.get(field) {
@@ -179,9 +214,20 @@ fn metadata(value: &Value) -> Result<ObjectMeta, ManifestError> {
 }
 
 fn value_of<T: serde::Serialize>(object: &T) -> Value {
+    const WRITES_JSON: &str = "serde_json writes JSON, and what is typed is not that deep";
+    // Sealing moves parts of a manifest deeper and makes them longer: what came in within limits may
+    // leave beyond them.
+    let ours = Limits {
+        bytes: usize::MAX,
+        depth: 255,
+        nodes: usize::MAX,
+        ..Limits::default()
+    };
     let json = serde_json::to_string(object).expect("manifests have string keys only");
-    let stream = parse(&json, Format::Json, &Limits::default()).expect("serde_json writes JSON");
-    stream.documents()[0].value(Schema::Kubernetes, DuplicateKeys::LastWins).expect("serde_json writes JSON")
+    let stream = parse(&json, Format::Json, &ours).expect(WRITES_JSON);
+    stream.documents()[0]
+        .value(Schema::Kubernetes, DuplicateKeys::LastWins)
+        .expect(WRITES_JSON)
 }
 
 #[cfg(test)]
@@ -190,24 +236,32 @@ mod tests {
 
     fn value(yaml: &str) -> Value {
         let stream = parse(yaml, Format::Yaml, &Limits::default()).unwrap();
-        stream.documents()[0].value(Schema::Kubernetes, DuplicateKeys::Error).unwrap()
+        stream.documents()[0]
+            .value(Schema::Kubernetes, DuplicateKeys::Error)
+            .unwrap()
     }
 
     #[test]
     fn string_data_wins_over_data() {
         let secret = Secret::from_value(&value(
-            "metadata: {name: a}\ndata: {x: b2xk, y: eQ==, z: }\nstringData: {x: new}\n",
+            "metadata: {name: a}\ndata: {x: b2xk, w: eQ==, z: }\nstringData: {x: new}\n",
         ))
         .unwrap();
         assert!(secret.data["x"].matches(b"new"));
-        assert!(secret.data["y"].matches(b"y"));
+        assert!(secret.data["w"].matches(b"y"));
         assert!(secret.data["z"].is_empty());
     }
 
     #[test]
     fn a_number_is_refused_and_not_spelt_anew() {
-        let error = Secret::from_value(&value("stringData: {pin: 0755}")).err().unwrap().to_string();
-        assert!(error.starts_with("stringData[\"pin\"] must be a string"), "{error}");
+        let error = Secret::from_value(&value("stringData: {pin: 0755}"))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            error.starts_with("stringData[\"pin\"] must be a string"),
+            "{error}"
+        );
         assert!(!error.contains("755") && !error.contains("493"), "{error}");
     }
 
@@ -217,12 +271,18 @@ mod tests {
             "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: canary, a: b}}",
         ))
         .unwrap();
-        assert_eq!(secret.metadata.annotations, Some([("a".to_owned(), "b".to_owned())].into()));
+        assert_eq!(
+            secret.metadata.annotations,
+            Some([("a".to_owned(), "b".to_owned())].into())
+        );
     }
 
     #[test]
     fn a_secret_survives_its_manifest() {
-        let mut secret = Secret { kind: Some("Opaque".to_owned()), ..Secret::default() };
+        let mut secret = Secret {
+            kind: Some("Opaque".to_owned()),
+            ..Secret::default()
+        };
         secret.metadata.name = Some("a".to_owned());
         secret.data.insert("x".to_owned(), Plaintext::copied(b"\x00\xff"));
         let again = Secret::from_value(&secret.to_value()).unwrap();
@@ -234,6 +294,42 @@ mod tests {
     fn a_label_that_is_no_string_is_named() {
         let sealed = value("kind: SealedSecret\nspec: {template: {metadata: {labels: {a: true}}}}");
         let error = SealedSecret::from_value(&sealed).unwrap_err().to_string();
-        assert!(error.starts_with("spec.template.metadata.labels[\"a\"] must be a string"), "{error}");
+        assert!(
+            error.starts_with("spec.template.metadata.labels[\"a\"] must be a string"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_label_without_a_value_is_named_and_a_template_without_one_is_read() {
+        let error = Secret::from_value(&value("metadata: {labels: {a: }}"))
+            .err()
+            .unwrap();
+        assert!(
+            error
+                .to_string()
+                .starts_with("metadata.labels[\"a\"] must be a string"),
+            "{error}"
+        );
+        let sealed = SealedSecret::from_value(&value(
+            "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {}\nspec: {encryptedData: {}, template: {data: {a: }}}",
+        ));
+        assert_eq!(sealed.unwrap().spec.template.unwrap().data.unwrap()["a"], None);
+    }
+
+    #[test]
+    fn what_was_read_within_the_limits_is_written_though_sealing_moved_it_deeper() {
+        let mut nested = serde_json::Value::Bool(true);
+        for _ in 0..130 {
+            nested = serde_json::Value::Array(vec![nested]);
+        }
+        let mut sealed = SealedSecret::default();
+        let mut metadata = crate::TemplateMetadata::default();
+        metadata.other.insert("managedFields".to_owned(), nested);
+        sealed.spec.template = Some(crate::SecretTemplate {
+            metadata: Some(metadata),
+            ..crate::SecretTemplate::default()
+        });
+        assert!(sealed.to_value().get("spec").is_some());
     }
 }

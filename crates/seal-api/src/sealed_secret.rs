@@ -193,7 +193,9 @@ fn date_time(_: &mut SchemaGenerator) -> Schema {
 
 // Upstream's schema does not allow null for what may be absent; the API server drops such a null.
 fn never_null(schema: &mut Schema) {
-    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
     for property in properties.values_mut().filter_map(Value::as_object_mut) {
         if let Some(Value::Array(types)) = property.get_mut("type") {
             types.retain(|name| name != "null");
@@ -204,14 +206,22 @@ fn never_null(schema: &mut Schema) {
         }
         if let Some(Value::Array(mut choices)) = property.remove("anyOf") {
             choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
-            property.extend(choices.into_iter().filter_map(|choice| choice.as_object().cloned()).flatten());
+            property.extend(
+                choices
+                    .into_iter()
+                    .filter_map(|choice| choice.as_object().cloned())
+                    .flatten(),
+            );
         }
     }
 }
 
 // What is read leniently is still asked for.
 fn entries_required(schema: &mut Schema) {
-    if let Some(entries) = schema.pointer_mut("/properties/encryptedData").and_then(Value::as_object_mut) {
+    if let Some(entries) = schema
+        .pointer_mut("/properties/encryptedData")
+        .and_then(Value::as_object_mut)
+    {
         entries.remove("default");
     }
     schema.insert("required".to_owned(), json!(["encryptedData"]));
