@@ -4,6 +4,8 @@
 //! other flags, other keys or a bad connection starts a controller beside them. Numbered cases are
 //! those of upstream's behaviour that every release has to replay.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 mod cluster {
     mod behaviour;
     mod conditions;

@@ -292,7 +292,7 @@ async fn a_certificate_of_another_key_opens_and_does_not_seal() {
 async fn a_setting_that_cannot_be_read_ends_it_with_the_variables_name() {
     grant("misspelt").await.unwrap();
     let kubeconfig = plane().await.kubeconfig(&account("misspelt")).await.unwrap();
-    let mut controller = Controller::launch("misspelt", &["--key-size=512"], &kubeconfig)
+    let controller = Controller::launch("misspelt", &["--key-size=512"], &kubeconfig)
         .await
         .unwrap();
     let ended = async || controller.process.exit_code();

@@ -14,7 +14,7 @@ async fn calls(user: &str, mark: AuditMark) -> AuditLog {
 #[tokio::test]
 async fn a_restart_with_nothing_changed_reads_no_secret_writes_nothing_and_opens_nothing() {
     let flags = ["--all-namespaces=false", "--key-renew-period=0"];
-    let mut controller = Controller::start("restart", &flags).await.unwrap();
+    let controller = Controller::start("restart", &flags).await.unwrap();
     let place = place_of(&controller).await;
     for number in 0..5 {
         place
