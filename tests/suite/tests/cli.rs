@@ -2,6 +2,8 @@
 //!
 //! A cluster is a canned API server here; a real one is the cluster tier's. kubeseal mode has its own tests.
 
+#![expect(clippy::unwrap_used, reason = "a test may end where its props fail")]
+
 mod cli {
     pub(crate) mod certificates;
     pub(crate) mod changing;

@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use seal_api::{SealedSecret, Secret, annotations};
+use seal_api::{Secret, annotations};
 use seal_core::{Certificate, Plaintext, Scope, SystemRandom};
-use seal_document::{Format, Schema};
+use seal_document::{Format, Schema, Stream, Value};
 use seal_engine::sealed_secret;
 use zeroize::Zeroizing;
 
@@ -30,10 +30,13 @@ pub(super) fn run(arguments: &SealArguments, terminal: Terminal) -> Result<(), C
         .map(ManifestFile::read)
         .collect::<Result<Vec<_>, _>>()?;
 
+    let streams = files
+        .iter()
+        .map(ManifestFile::parse)
+        .collect::<Result<Vec<_>, _>>()?;
     let mut secrets = Vec::new();
-    for (index, file) in files.iter().enumerate() {
-        let stream = file.parse()?;
-        let found = manifests::find(&stream).map_err(|error| error.about(&file.source.shown()))?;
+    for (index, (file, stream)) in files.iter().zip(&streams).enumerate() {
+        let found = manifests::find(stream).map_err(|error| error.about(&file.source.shown()))?;
         for found in found.into_iter().filter(|found| found.kind == Kind::Secret) {
             let place = file.name_of(&found);
             let job = Job::settle(index, found, arguments).map_err(|error| error.about(&place))?;
@@ -55,17 +58,17 @@ pub(super) fn run(arguments: &SealArguments, terminal: Terminal) -> Result<(), C
         false => seal_all(&secrets, &source.usable(terminal)?, arguments.allow_empty_data)?,
     };
     for (job, object) in secrets.iter().zip(&sealed) {
-        warn_of_sizes(job, object, terminal);
+        warn_of_sizes(job, object.bytes, terminal);
     }
 
     let mut results: Vec<Vec<Replacement>> = files.iter().map(|_| Vec::new()).collect();
-    for (job, object) in secrets.iter().zip(&sealed) {
-        results[job.file].push(job.found.replaced_by(object.to_value()));
+    for (job, object) in secrets.iter().zip(sealed) {
+        results[job.file].push(job.found.replaced_by(object.manifest));
     }
     let mut texts = Vec::with_capacity(files.len());
-    for (file, replacements) in files.iter().zip(&results) {
-        let text =
-            result(file, replacements, arguments).map_err(|error| error.about(&file.source.shown()))?;
+    for ((file, stream), replacements) in files.iter().zip(&streams).zip(&results) {
+        let text = result(file, stream, replacements, arguments)
+            .map_err(|error| error.about(&file.source.shown()))?;
         texts.push(text);
     }
     destination.write(&files, &texts, &results, terminal)
@@ -119,24 +122,32 @@ impl Job {
     }
 }
 
+/// A Secret that has arrived.
+struct Sealed {
+    manifest: Value,
+    /// What its values take up.
+    bytes: usize,
+}
+
 // One public RSA operation takes a tenth of a millisecond: worth a thread from a few dozen on.
 const JOBS_PER_THREAD: usize = 16;
 
-fn seal_all(
-    jobs: &[Job],
-    certificate: &Certificate,
-    allow_empty: bool,
-) -> Result<Vec<SealedSecret>, CommandError> {
-    let seal_share = |share: &[Job]| -> Result<Vec<SealedSecret>, CommandError> {
+fn seal_all(jobs: &[Job], certificate: &Certificate, allow_empty: bool) -> Result<Vec<Sealed>, CommandError> {
+    let seal_share = |share: &[Job]| -> Result<Vec<Sealed>, CommandError> {
         let seal = |job: &Job| {
-            sealed_secret::seal(
-                &job.secret,
-                certificate.key(),
-                job.scope,
-                allow_empty,
-                &mut SystemRandom,
-            )
-            .map_err(|fault| CommandError::from(fault).about(&job.place))
+            let key = certificate.key();
+            let object = sealed_secret::seal(&job.secret, key, job.scope, allow_empty, &mut SystemRandom)
+                .map_err(|fault| CommandError::from(fault).about(&job.place))?;
+            Ok(Sealed {
+                manifest: object.to_value(),
+                bytes: object
+                    .spec
+                    .encrypted_data
+                    .values()
+                    .flatten()
+                    .map(|text| text.len() + 8)
+                    .sum(),
+            })
         };
         share.iter().map(seal).collect()
     };
@@ -169,15 +180,8 @@ const OBJECT_LIMIT: usize = 3 << 19;
 /// What the API server allows for all annotations; `kubectl apply` writes the whole object into one.
 const ANNOTATION_LIMIT: usize = 256 << 10;
 
-fn warn_of_sizes(job: &Job, object: &SealedSecret, terminal: Terminal) {
+fn warn_of_sizes(job: &Job, sealed: usize, terminal: Terminal) {
     let plain: usize = job.secret.data.values().map(Plaintext::len).sum();
-    let sealed: usize = object
-        .spec
-        .encrypted_data
-        .values()
-        .flatten()
-        .map(|text| text.len() + 8)
-        .sum();
     let place = &job.place;
     if plain > SECRET_LIMIT {
         terminal.warn(&format!(
@@ -197,12 +201,12 @@ fn warn_of_sizes(job: &Job, object: &SealedSecret, terminal: Terminal) {
 
 fn result(
     file: &ManifestFile,
+    stream: &Stream<'_>,
     replacements: &[Replacement],
     arguments: &SealArguments,
 ) -> Result<Zeroizing<String>, CommandError> {
-    let stream = file.parse()?;
     let wanted = arguments.format.map(format_of);
-    let text = manifests::rewrite(&stream, replacements, arguments.keep_comments)?;
+    let text = manifests::rewrite(stream, replacements, arguments.keep_comments)?;
     let text = match wanted.filter(|wanted| *wanted != stream.format()) {
         None => text,
         Some(wanted) => converted(&text, stream.format(), wanted)?,
