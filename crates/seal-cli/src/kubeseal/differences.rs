@@ -30,6 +30,7 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference { mode: "errors", upstream: "some quote the input, which may hold secrets", here: "they name the place instead" },
     Difference { mode: "errors", upstream: "faults of YAML, X.509, TLS and name resolution in Go's words", here: "in ours; exit codes are the same" },
     Difference { mode: "--cert", upstream: "takes a certificate over plain HTTP, and follows a redirect from https to http", here: "warns on stderr unless it comes from this machine; such a redirect is an error" },
+    Difference { mode: "cluster", upstream: "crashes where the Service has no ports, exit 2", here: "an error, exit 1" },
     Difference { mode: "-v", upstream: "logs requests of its Kubernetes client", here: "accepted, logs nothing" },
     Difference { mode: "TLS", upstream: "asks for user name and password where a kubeconfig holds no credentials", here: "an error" },
 ];
@@ -45,4 +46,18 @@ pub(super) fn help() -> String {
         ));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readme_lists_every_difference() {
+        let readme = include_str!("../../../../README.md");
+        for Difference { mode, upstream, here } in DIFFERENCES {
+            let row = format!("| kubeseal `{mode}` | {upstream} | {here} |");
+            assert!(readme.contains(&row), "README.md lacks: {row}");
+        }
+    }
 }
