@@ -97,6 +97,23 @@ fn templates_that_share_a_budget_end_with_it_and_one_that_fails_pays_too() {
 }
 
 #[test]
+fn a_pattern_of_many_unicode_properties_is_paid_for_before_it_is_read() {
+    let functions = Functions::builtin().with(seal_template::sprig::FUNCTIONS);
+    let kind = |source| {
+        let template = Template::parse("x", source, &functions).unwrap();
+        render_parsed(&template).map_err(|fault| fault.kind)
+    };
+    assert_eq!(
+        kind("{{ regexMatch (repeat 500 `\\pC`) `x` }}"),
+        Err(FaultKind::Exceeded(Limit::Fuel))
+    );
+    assert_eq!(
+        kind("{{ regexMatch `^\\p{Greek}+$` `λόγος` }}"),
+        Ok(b"true".to_vec())
+    );
+}
+
+#[test]
 fn doubling_a_text_meets_the_ceiling_of_a_single_value() {
     exceeds(
         "{{$x := .text}}{{range 64}}{{$x = print $x $x}}{{end}}",

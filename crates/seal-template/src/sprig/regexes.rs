@@ -11,9 +11,13 @@ const BAD_PATTERN: CallFault = CallFault::Refused("the regular expression is inv
 
 /// What compiling the smallest pattern costs.
 const COMPILE_COST: u64 = 300;
+/// What a Unicode property costs: translating compiles it, which takes milliseconds for the largest.
+const PROPERTY_COST: u64 = 10_000;
 
 fn compile(pattern: &[u8], text: &[u8], call: &mut Call<'_>) -> Result<Pattern, CallFault> {
-    call.spend(COMPILE_COST + pattern.len() as u64)?;
+    let is_property = |pair: &&[u8]| matches!(pair, [b'\\', b'p' | b'P']);
+    let properties = pattern.windows(2).filter(is_property).count() as u64;
+    call.spend(COMPILE_COST + pattern.len() as u64 + PROPERTY_COST * properties)?;
     let translated = translate(pattern).ok_or(BAD_PATTERN)?;
     call.spend(translated.cost.saturating_mul(4))?;
     let pattern = translated.compile().ok_or(BAD_PATTERN)?;
