@@ -1,7 +1,7 @@
 //! Splices into manifests of the real world, a few hundred YAML files of charts and modules whose
 //! versions `go.sum` pins: every changed text parses, says what was set, and all else is as it was.
 //!
-//! They are found in Go's module cache, where building the peers has put them.
+//! They are found in Go's module cache, where building the peers puts them.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -31,21 +31,22 @@ const KEPT: JsonStyle = JsonStyle {
     ..JsonStyle::COMPACT
 };
 
+/// The folder of a module; Go fetches it by its pinned digest where it is not in the cache yet.
 fn module(peer: &str, module: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../peers").join(peer);
     let mut go = Command::new("go");
     go.current_dir(folder).env("GOFLAGS", "-mod=mod");
-    let listed = go
-        .args(["list", "-m", "-f", "{{.Dir}}", module])
+    let output = go
+        .args(["mod", "download", "-json", module])
         .output()
         .expect("go");
-    let dir = String::from_utf8(listed.stdout).unwrap();
-    let complaint = String::from_utf8_lossy(&listed.stderr);
-    assert!(
-        !dir.trim().is_empty(),
-        "{module} is not in the module cache: {complaint}"
-    );
-    PathBuf::from(dir.trim())
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let answer: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{module}: {complaint}"));
+    let dir = answer["Dir"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{module}: {}", answer["Error"]));
+    PathBuf::from(dir)
 }
 
 fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -238,7 +239,7 @@ fn a_splice_into_a_manifest_of_the_real_world_leaves_all_else_as_it_was() {
         edits,
         unsupported,
     } = tally;
-    println!("{files} manifests (each with LF and CR LF), {edits} edits, {unsupported} places refused");
+    println!("{files} texts of manifests (with LF and with CR LF), {edits} edits, {unsupported} places refused");
     assert!(
         complaints.is_empty(),
         "{} complaints:\n{}",
@@ -247,7 +248,7 @@ fn a_splice_into_a_manifest_of_the_real_world_leaves_all_else_as_it_was() {
     );
     assert!(
         files >= 2 * FEWEST,
-        "only {files} manifests, with LF and CR LF, were found"
+        "only {files} texts of manifests were found"
     );
     assert!(
         unsupported * 20 < edits,
