@@ -239,17 +239,16 @@ fn a_splice_into_a_manifest_of_the_real_world_leaves_all_else_as_it_was() {
         edits,
         unsupported,
     } = tally;
-    println!("{files} texts of manifests (with LF and with CR LF), {edits} edits, {unsupported} places refused");
+    println!(
+        "{files} texts of manifests (with LF and with CR LF), {edits} edits, {unsupported} places refused"
+    );
     assert!(
         complaints.is_empty(),
         "{} complaints:\n{}",
         complaints.len(),
         complaints.join("\n")
     );
-    assert!(
-        files >= 2 * FEWEST,
-        "only {files} texts of manifests were found"
-    );
+    assert!(files >= 2 * FEWEST, "only {files} texts of manifests were found");
     assert!(
         unsupported * 20 < edits,
         "{unsupported} places refused beside {edits} edits"
