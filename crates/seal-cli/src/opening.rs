@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 use seal_api::{SealedSecret, Secret};
 use seal_core::KeyRing;
-use seal_engine::sealed_secret::{Answers, Opening, open};
+use seal_engine::sealed_secret::{Answers, Opening, functions, open};
 use seal_engine::{Fault, Policy, Unveiled, desired, shape};
-use seal_template::{Env, Functions, sprig};
+use seal_template::Env;
 
 use crate::template_world::{SystemTimeZones, TemplateRandom};
 
@@ -37,12 +37,7 @@ pub(crate) fn secret(object: &SealedSecret, ring: &KeyRing) -> Result<Secret, Ve
         zones: &zones,
         random: &mut random,
     };
-    let material = shape(
-        unveiled,
-        object.spec.template.as_ref(),
-        &Functions::builtin().with(sprig::FUNCTIONS),
-        &mut env,
-    )?;
+    let material = shape(unveiled, object.spec.template.as_ref(), &functions(), &mut env)?;
     let name = |field: &Option<String>| field.clone().unwrap_or_default();
     desired(
         material,

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use seal_api::{SealedSecret, annotations};
 use seal_core::{KeyRing, PrivateKey, PrivateKeyError, RingKey, decode_base64, encode_base64};
 use seal_document::{DuplicateKeys, Format, JsonStyle, KeyOrder, Limits, Mapping, Schema, Value, to_json};
-use seal_engine::sealed_secret::{Answers, Opening, open};
+use seal_engine::sealed_secret::{Answers, Opening, functions, open};
 use seal_engine::{Fault, Material, shape};
-use seal_template::{Env, Functions};
+use seal_template::Env;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -99,10 +99,6 @@ fn open_one(object: &Value, ring: Option<&KeyRing>) -> Result<Material, Failure>
         random: &mut random,
     };
     shape(unveiled, sealed.spec.template.as_ref(), &functions(), &mut env).map_err(unseal)
-}
-
-fn functions() -> Functions {
-    Functions::builtin().with(seal_template::sprig::FUNCTIONS)
 }
 
 // Upstream's sentence and nothing after it: the engine's go on with what is known beyond it.

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use seal_api::{SealedSecret, Secret};
 use seal_core::{Fingerprint, InstallationKey, KeyRing, RandomSource, SeededRandom};
-use seal_engine::sealed_secret::{Opening, open};
+use seal_engine::sealed_secret::{Opening, functions, open};
 use seal_engine::{Answers, Fault, Policy, Record, Unveiled, catalogue, desired, inputs, managed, shape};
+use seal_template::Env;
 use seal_template::environment::{Random, TimeZones};
-use seal_template::{Env, Functions, sprig};
 
 use crate::settings::Settings;
 
@@ -78,8 +78,7 @@ fn shaped(
         zones: &BundledZones,
         random: &mut random,
     };
-    let functions = Functions::builtin().with(sprig::FUNCTIONS);
-    let material = shape(unveiled, object.spec.template.as_ref(), &functions, &mut env)?;
+    let material = shape(unveiled, object.spec.template.as_ref(), &functions(), &mut env)?;
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let name = object.metadata.name.as_deref().unwrap_or_default();
     let reserved = (settings.namespace.as_str(), settings.key_prefix.as_str());
