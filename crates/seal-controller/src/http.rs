@@ -1,6 +1,10 @@
-//! The two HTTP servers: health and the certificate on one port, metrics on the other.
+//! The two HTTP servers: health, the certificate, verifying and rotating on one port, metrics on the
+//! other.
 //!
-//! Nothing here opens anything, and nothing here asks who calls: what is served is public.
+//! Nothing here asks who calls: what is served is public, and what is done for callers is rationed.
+
+mod rate_limit;
+mod sealed_secrets;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,18 +12,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{MethodRouter, any, get};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use self::rate_limit::{RateLimit, limited};
+use self::sealed_secrets::{Desk, MOST_BYTES, rotate, verify};
 use crate::metrics::Metrics;
 use crate::sealing_keys::Keys;
+use crate::settings::Settings;
 
 const CERTIFICATE_PATH: &str = "/v1/cert.pem";
+const VERIFY_PATH: &str = "/v1/verify";
+const ROTATE_PATH: &str = "/v1/rotate";
 
 /// What the servers show.
 #[derive(Clone)]
@@ -45,12 +54,23 @@ pub(crate) async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> 
     }
 }
 
-/// Health and the certificate.
-pub(crate) fn api(shown: Shown) -> Router {
+/// Health, the certificate, and what is done with the objects of strangers.
+pub(crate) fn api(shown: Shown, settings: &Settings) -> Router {
+    let desk = Desk::new(shown.keys.clone(), settings.accept_deprecated_v1_data);
+    let desk = Arc::new(desk);
+    let rationed = |route: MethodRouter<Arc<Desk>>| {
+        let limit = RateLimit::new(settings.rate_limit, settings.rate_limit_burst);
+        route
+            .layer(DefaultBodyLimit::max(MOST_BYTES))
+            .layer(from_fn_with_state(Arc::new(limit), limited))
+            .with_state(Arc::clone(&desk))
+    };
     Router::new()
         .route("/healthz", any(async || "ok\n"))
         .route("/readyz", get(readiness))
         .route(CERTIFICATE_PATH, any(certificate))
+        .route(VERIFY_PATH, rationed(any(verify)))
+        .route(ROTATE_PATH, rationed(any(rotate)))
         .layer(from_fn_with_state(shown.clone(), measured))
         .fallback(not_found)
         .with_state(shown)
@@ -90,11 +110,14 @@ async fn measurements(State(shown): State<Shown>) -> Response {
 }
 
 async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "404 page not found\n").into_response()
+    let nosniff = [(header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (StatusCode::NOT_FOUND, nosniff, "404 page not found\n").into_response()
 }
 
 async fn measured(State(shown): State<Shown>, request: Request, next: Next) -> Response {
-    let counted = request.uri().path() == CERTIFICATE_PATH;
+    let counted = [CERTIFICATE_PATH, VERIFY_PATH, ROTATE_PATH]
+        .into_iter()
+        .find(|path| request.uri().path() == *path);
     // A stranger's method would be a label of its own.
     let method = match request.method().as_str() {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
@@ -102,13 +125,9 @@ async fn measured(State(shown): State<Shown>, request: Request, next: Next) -> R
     };
     let begin = Instant::now();
     let response = next.run(request).await;
-    if counted {
-        shown.metrics.answered(
-            CERTIFICATE_PATH,
-            &method,
-            response.status().as_u16(),
-            begin.elapsed(),
-        );
+    if let Some(path) = counted {
+        let code = response.status().as_u16();
+        shown.metrics.answered(path, &method, code, begin.elapsed());
     }
     response
 }

@@ -77,6 +77,7 @@ pub(crate) struct Metrics {
     unseal_errors: Family<ErrorLabels, Counter>,
     conditions: Family<ConditionLabels, Gauge>,
     told: Mutex<HashMap<Key, ConditionLabels>>,
+    nameless: bool,
     requests: Family<RequestLabels, Counter>,
     durations: Family<DurationLabels, Histogram>,
 }
@@ -96,6 +97,7 @@ impl Default for Metrics {
             unseal_errors: Family::default(),
             conditions: Family::default(),
             told: Mutex::default(),
+            nameless: false,
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
         };
@@ -130,6 +132,14 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Names no object, so that who reads the metrics does not learn which there are.
+    pub(crate) fn nameless(self) -> Self {
+        Self {
+            nameless: true,
+            ..self
+        }
+    }
+
     /// An object is about to be opened.
     pub(crate) fn unseal_begins(&self) {
         self.unseal_requests.inc();
@@ -153,6 +163,9 @@ impl Metrics {
 
     /// What the status of `object` says.
     pub(crate) fn condition(&self, key: &Key, object: &SealedSecret, status: &SealedSecretStatus) {
+        if self.nameless {
+            return;
+        }
         let Some(condition) = status
             .conditions
             .iter()
@@ -272,5 +285,17 @@ mod tests {
         assert!(metrics.text().contains("ss_app_kubernetes_io_instance=\"\"} 1\n"));
         metrics.forget(&key);
         assert!(!metrics.text().contains("condition_info{"));
+    }
+
+    #[test]
+    fn where_names_are_left_out_there_is_no_series_of_an_object() {
+        let metrics = Metrics::default().nameless();
+        let key = Key {
+            namespace: "prod".into(),
+            name: "db".into(),
+        };
+        metrics.condition(&key, &SealedSecret::default(), &status("True"));
+        metrics.forget(&key);
+        assert!(!metrics.text().contains("prod"), "{}", metrics.text());
     }
 }

@@ -147,6 +147,12 @@ impl SealingKeys {
         self.reload().await
     }
 
+    /// The key that seals.
+    pub(crate) fn sealing(&self) -> Option<Fingerprint> {
+        let current = self.current.borrow();
+        current.as_ref().map(|keys| keys.certificate.fingerprint())
+    }
+
     /// How long until a new key is due; `None` for never.
     pub(crate) fn due_in(&self, now: Timestamp) -> Option<Duration> {
         let period = self.settings.key_renew_period()?;

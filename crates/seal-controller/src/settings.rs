@@ -142,6 +142,15 @@ pub struct Settings {
     /// Where the metrics are served
     #[arg(long, env = "SEALED_SECRETS_LISTEN_METRICS_ADDR", default_value = ":8081")]
     listen_metrics_addr: ListenAddress,
+    /// How many requests a second verifying and rotating take, each, from all callers together
+    #[arg(long, env = "SEALED_SECRETS_RATE_LIMIT", default_value = "2", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate_limit: u32,
+    /// How many requests beyond that are taken at once
+    #[arg(long, env = "SEALED_SECRETS_RATE_LIMIT_BURST", default_value = "2", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub rate_limit_burst: u32,
+    /// Leave out the metric that names every SealedSecret
+    #[arg(long, env = "SEALED_SECRETS_METRICS_OMIT_SECRET_LABELS", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub metrics_omit_secret_labels: bool,
     /// Print the version and end
     #[arg(long)]
     pub version: bool,
@@ -157,6 +166,15 @@ pub struct Settings {
     /// Without effect
     #[arg(long, hide = true, allow_negative_numbers = true)]
     kubeclient_burst: Option<i64>,
+    /// Without effect: Kubernetes deletes the Secret of a deleted SealedSecret
+    #[arg(long, env = "SEALED_SECRETS_OLD_GC_BEHAVIOR", hide = true, default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub old_gc_behavior: bool,
+    /// Without effect: a request body has ten seconds
+    #[arg(long, hide = true)]
+    read_timeout: Option<GoDuration>,
+    /// Without effect
+    #[arg(long, hide = true)]
+    write_timeout: Option<GoDuration>,
     /// The controller's own namespace; else that of the pod, else `default`
     #[arg(skip)]
     pub namespace: String,
@@ -314,6 +332,7 @@ mod tests {
         assert_eq!(settings.watched(), Watched::All);
         assert_eq!(settings.listen().port(), 8080);
         assert_eq!(settings.listen_metrics().port(), 8081);
+        assert_eq!((settings.rate_limit, settings.rate_limit_burst), (2, 2));
         assert!(settings.accept_deprecated_v1_data && settings.update_status && !settings.skip_recreate);
     }
 
@@ -345,9 +364,19 @@ mod tests {
             "--kubeclient-qps=-1",
             "--max-unseal-retries=3",
             "--watch-for-secrets",
+            "--old-gc-behavior",
+            "--read-timeout=2m",
+            "--write-timeout=2m",
         ]);
         assert_eq!(settings.unwrap().key_renew_period(), None);
         assert!(read(&["--nope"]).is_err());
+    }
+
+    #[test]
+    fn a_rate_limit_lets_something_through() {
+        let settings = read(&["--rate-limit=7", "--rate-limit-burst=0"]).unwrap();
+        assert_eq!((settings.rate_limit, settings.rate_limit_burst), (7, 0));
+        assert!(read(&["--rate-limit=0"]).is_err());
     }
 
     #[test]
