@@ -11,6 +11,7 @@ mod cluster {
     mod conditions;
     mod connection;
     mod ground;
+    mod http;
     mod keys;
     mod ownership;
     mod permissions;

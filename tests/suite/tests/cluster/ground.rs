@@ -36,15 +36,18 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// The CRD.
+pub(crate) fn crd() -> anyhow::Result<String> {
+    Ok(std::fs::read_to_string(
+        root().join("crds/bitnami.com_sealedsecrets.yaml"),
+    )?)
+}
+
 /// The plane with the CRD.
 pub(crate) async fn plane() -> &'static ControlPlane {
     let start = async || {
         let plane = ControlPlane::builder().controller_manager().start().await?;
-        plane
-            .apply(&std::fs::read_to_string(
-                root().join("crds/bitnami.com_sealedsecrets.yaml"),
-            )?)
-            .await?;
+        plane.apply(&crd()?).await?;
         anyhow::Ok(plane)
     };
     PLANE
@@ -80,20 +83,25 @@ pub(crate) fn account(namespace: &str) -> String {
     format!("system:serviceaccount:{namespace}:seal")
 }
 
-/// `seal-controller`, built.
-pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+/// A binary of that package, built.
+pub(crate) fn built(package: &str, program: &str) -> anyhow::Result<PathBuf> {
     // The folder of this test's own binary is `deps` below the one that is wanted.
     let here = std::env::current_exe()?;
     let folder = here.parent().and_then(Path::parent).context("a target folder")?;
     let mut build = Command::new(env!("CARGO"));
     build
-        .args(["build", "--quiet", "--package", "seal-controller"])
+        .args(["build", "--quiet", "--package", package, "--bin", program])
         .current_dir(root());
     if folder.ends_with("release") {
         build.arg("--release");
     }
-    ensure!(build.status()?.success(), "seal-controller does not build");
-    Ok(folder.join("seal-controller"))
+    ensure!(build.status()?.success(), "{program} does not build");
+    Ok(folder.join(program))
+}
+
+/// `seal-controller`, built.
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+    built("seal-controller", "seal-controller")
 }
 
 /// A running controller and where it listens.
@@ -106,7 +114,11 @@ pub(crate) struct Controller {
 
 /// Gives that namespace's account the chart's role, and nothing else.
 pub(crate) async fn grant(namespace: &str) -> anyhow::Result<()> {
-    let plane = plane().await;
+    grant_on(plane().await, namespace).await
+}
+
+/// The same on another plane.
+pub(crate) async fn grant_on(plane: &ControlPlane, namespace: &str) -> anyhow::Result<()> {
     plane.namespace(namespace).await?;
     for document in chart(
         namespace,
