@@ -73,8 +73,6 @@ pub(crate) enum Action {
     Fuzz,
     /// Fails with these words.
     Refuse(String),
-    /// Passes by without counting, and says so.
-    LeaveOut(String),
 }
 
 impl Action {
@@ -246,14 +244,14 @@ fn generated() -> Action {
     let name = package::GENERATE.name;
     match package::GENERATE.exists() {
         true => cargo(&["run", "--quiet", "--package", name, "--", "--check"]),
-        false => Action::LeaveOut(format!("this checkout has no package {name}")),
+        false => Action::Refuse(format!("this checkout has no package {name}")),
     }
 }
 
 fn fuzz() -> Action {
     match workspace().join("tests/fuzz/Cargo.toml").is_file() {
         true => Action::Fuzz,
-        false => Action::LeaveOut("this checkout has no tests/fuzz".to_owned()),
+        false => Action::Refuse("this checkout has no tests/fuzz".to_owned()),
     }
 }
 
