@@ -136,7 +136,7 @@ pub struct Settings {
         ignore_case = true
     )]
     pub log_format: LogFormat,
-    /// Where the certificate and the health checks are served
+    /// Where the certificate, verifying, rotating and the health checks are served
     #[arg(long, env = "SEALED_SECRETS_LISTEN_ADDR", default_value = ":8080")]
     listen_addr: ListenAddress,
     /// Where the metrics are served

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kube::api::ListParams;
+use seal_api::annotations;
 use seal_testbed::{Canary, Fault, FaultProxy, Rule, wait_for};
 use serde_json::json;
 
@@ -137,4 +139,25 @@ async fn an_answer_that_is_no_secret_is_told_without_a_word_of_it() {
             .then_some(()))
     };
     wait_for("the errors to be counted", SOON, settled).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_was_made_but_not_read_seals_in_the_end_and_no_second_one_is_made() {
+    let (proxy, controller) = proxied("renewing").await;
+    let before = controller.certificate().await;
+    // One answer for the request and one for the news of the Secret: the third comes from nobody's prompting.
+    proxy.inject(Rule::on("list", SECRETS, Fault::ServerError).times(3));
+    let pid = rustix::process::Pid::from_raw(i32::try_from(controller.process.pid()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
+    let renewed = async || Ok((controller.certificate().await.pem() != before.pem()).then_some(()));
+    wait_for("the new key", SOON, renewed).await.unwrap();
+    let secrets = place_of(&controller).await.secrets();
+    let active = format!("{}={}", annotations::KEY_LABEL, annotations::KEY_ACTIVE);
+    let keys = secrets
+        .list(&ListParams::default().labels(&active))
+        .await
+        .unwrap();
+    assert_eq!(keys.items.len(), 2);
+    let log = controller.process.log();
+    assert_eq!(log.matches("could not be brought up to date").count(), 3, "{log}");
 }
