@@ -127,7 +127,23 @@ impl SealedSecret {
 
     /// The manifest, its fields in the order of the type.
     pub fn to_value(&self) -> Value {
-        value_of(self)
+        // Sealed text is most of a manifest: it does not take the way through JSON.
+        let mut bare = self.clone();
+        let sealed = std::mem::take(&mut bare.spec.encrypted_data);
+        let mut value = value_of(&bare);
+        let place = value
+            .as_mapping_mut()
+            .and_then(|object| object.get_mut("spec")?.as_mapping_mut()?.get_mut("encryptedData"));
+        if let Some(place) = place {
+            let text = |text: Option<String>| text.map_or(Value::Null, Value::from);
+            *place = Value::Mapping(
+                sealed
+                    .into_iter()
+                    .map(|(entry, item)| (entry, text(item)))
+                    .collect(),
+            );
+        }
+        value
     }
 }
 
