@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::Secret;
 use seal_api::annotations::{KEY_ACTIVE, KEY_LABEL};
 use seal_core::{
@@ -178,6 +179,19 @@ impl Installation {
         Some(Self { key, primary, secret })
     }
 
+    /// The Secret to be created where it stands no longer.
+    pub fn anew(&self) -> Secret {
+        let mut secret = self.secret.duplicate();
+        secret.metadata = ObjectMeta {
+            namespace: secret.metadata.namespace,
+            name: secret.metadata.name,
+            labels: secret.metadata.labels,
+            annotations: secret.metadata.annotations,
+            ..ObjectMeta::default()
+        };
+        secret
+    }
+
     /// The Secret with `fingerprint` as the key that seals.
     pub fn with_primary(&self, fingerprint: &str) -> Secret {
         let mut secret = self.secret.duplicate();
@@ -290,5 +304,20 @@ mod tests {
         let read = Installation::read(read.with_primary("SHA256:x")).unwrap();
         assert_eq!(read.primary.as_deref(), Some("SHA256:x"));
         assert!(Installation::read(Secret::default()).is_none());
+    }
+
+    #[test]
+    fn an_installation_that_was_deleted_is_made_again_with_its_key_and_its_choice() {
+        let mut secret = Installation::create("seal", &mut SystemRandom).unwrap();
+        secret.metadata.uid = Some("u".to_owned());
+        secret.metadata.resource_version = Some("7".to_owned());
+        let kept = secret.data[INSTALLATION_KEY].expose().to_vec();
+        let read = Installation::read(Installation::read(secret).unwrap().with_primary("SHA256:x"));
+        let anew = read.unwrap().anew();
+        assert_eq!(anew.data[INSTALLATION_KEY].expose(), kept);
+        assert_eq!(anew.data[PRIMARY].expose(), b"SHA256:x");
+        assert_eq!(anew.metadata.name.as_deref(), Some(INSTALLATION_SECRET));
+        assert_eq!(anew.metadata.labels.unwrap()[KEY_LABEL], INSTALLATION);
+        assert_eq!((anew.metadata.uid, anew.metadata.resource_version), (None, None));
     }
 }

@@ -4,6 +4,7 @@
 //! A key that somebody else puts there unseals at once, but seals only when the installation says so
 //! (S4); only the first choice is made in upstream's order. Opening is not done here.
 
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -93,7 +94,8 @@ impl SealingKeys {
         settings: Arc<Settings>,
     ) -> Result<(Self, InstallationKey), KeysError> {
         let secrets = Secrets::new(client.clone());
-        let kept = installation(&secrets, &settings.namespace).await?;
+        let made = || Ok(Installation::create(&settings.namespace, &mut SystemRandom)?);
+        let kept = find_or_create(&secrets, &settings.namespace, made).await?;
         let key = Installation::read(kept.duplicate())
             .ok_or(KeysError::Installation)?
             .key;
@@ -121,6 +123,7 @@ impl SealingKeys {
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
     pub(crate) async fn reload(&self) -> Result<(), KeysError> {
+        self.read_installation().await?;
         let mut found = self.read().await?;
         let first = self.current.borrow().is_none();
         let primary = self.primary(&found, Timestamp::now()).await?;
@@ -207,8 +210,7 @@ impl SealingKeys {
         }
     }
 
-    // The key that the installation names; else the newest, which is then remembered. What is not
-    // valid yet, or carries another key's certificate, does not seal.
+    // What was chosen is remembered where the installation does not name it yet.
     async fn primary(&self, found: &[SealingKey], now: Timestamp) -> Result<Option<usize>, KeysError> {
         let fingerprint = |key: &SealingKey| key.private.public().fingerprint();
         let seals = |key: &SealingKey| key.certificate.fingerprint() == fingerprint(key);
@@ -220,26 +222,22 @@ impl SealingKeys {
         }
         let named = self.installation().primary.clone();
         let named = named.and_then(|name| name.parse::<Fingerprint>().ok());
-        if let Some(at) = found
+        let candidates: Vec<Candidate> = found
             .iter()
-            .position(|key| seals(key) && Some(fingerprint(key)) == named)
+            .map(|key| Candidate {
+                fingerprint: fingerprint(key),
+                seals: seals(key),
+                not_before: key.certificate.not_before(),
+                order: (self.since(key), Reverse(key.created)),
+            })
+            .collect();
+        let chosen = choose(&candidates, [named, self.sealing()], now);
+        if let Some(at) = chosen
+            && named != Some(candidates[at].fingerprint)
         {
-            return Ok(Some(at));
+            self.remember(candidates[at].fingerprint).await?;
         }
-        let mut newest: Option<usize> = None;
-        for (at, key) in found.iter().enumerate() {
-            if !seals(key) || key.certificate.not_before() > now {
-                continue;
-            }
-            let order = |at: usize| (self.since(&found[at]), std::cmp::Reverse(found[at].created));
-            if newest.is_none_or(|newest| order(newest) < order(at)) {
-                newest = Some(at);
-            }
-        }
-        if let Some(at) = newest {
-            self.remember(fingerprint(&found[at])).await?;
-        }
-        Ok(newest)
+        Ok(chosen)
     }
 
     async fn make(&self) -> Result<SealingKey, KeysError> {
@@ -299,6 +297,7 @@ impl SealingKeys {
             doing: "noting which key seals",
             source,
         };
+        let mut conflict = None;
         for _ in 0..3 {
             let changed = self.installation().with_primary(&fingerprint.to_string());
             match self.secrets.replace(&changed).await {
@@ -307,13 +306,22 @@ impl SealingKeys {
                     return Ok(());
                 }
                 Err(error) if error.is_conflict() || error.is_not_found() => {
-                    let fresh = installation(&self.secrets, &self.settings.namespace).await?;
-                    *self.installation() = Installation::read(fresh).ok_or(KeysError::Installation)?;
+                    self.read_installation().await?;
+                    conflict = Some(error);
                 }
                 Err(error) => return Err(call(error)),
             }
         }
-        Err(KeysError::Installation)
+        Err(conflict.map_or(KeysError::None, call))
+    }
+
+    // Whoever makes another key primary writes that there. Where it was deleted it is made again with
+    // the same key: otherwise nothing of what this installation recorded would count any longer.
+    async fn read_installation(&self) -> Result<(), KeysError> {
+        let anew = self.installation().anew();
+        let fresh = find_or_create(&self.secrets, &self.settings.namespace, || Ok(anew)).await?;
+        *self.installation() = Installation::read(fresh).ok_or(KeysError::Installation)?;
+        Ok(())
     }
 
     fn publish(&self, found: Vec<SealingKey>, primary: usize) -> Result<(), KeysError> {
@@ -347,8 +355,40 @@ impl SealingKeys {
     }
 }
 
+// What choosing the key that seals goes by.
+struct Candidate {
+    fingerprint: Fingerprint,
+    seals: bool,
+    not_before: Timestamp,
+    order: (Timestamp, Reverse<Timestamp>),
+}
+
+// The first of `preferred` that is there; without any the newest, as upstream. What is not valid yet,
+// or carries another key's certificate, does not seal. The key in use is preferred to the newest: a
+// renewal that failed half-way must not promote a key that somebody else put there.
+fn choose(candidates: &[Candidate], preferred: [Option<Fingerprint>; 2], now: Timestamp) -> Option<usize> {
+    let standing = |wanted: Fingerprint| {
+        candidates
+            .iter()
+            .position(|key| key.seals && key.fingerprint == wanted)
+    };
+    if let Some(at) = preferred.into_iter().flatten().find_map(standing) {
+        return Some(at);
+    }
+    let usable = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, key)| key.seals && key.not_before <= now);
+    // Of equals the first.
+    usable.rev().max_by_key(|(_, key)| key.order).map(|(at, _)| at)
+}
+
 // Two controllers that start together agree on the one that was written first.
-async fn installation(secrets: &Secrets, namespace: &str) -> Result<seal_api::Secret, KeysError> {
+async fn find_or_create(
+    secrets: &Secrets,
+    namespace: &str,
+    made: impl FnOnce() -> Result<seal_api::Secret, KeysError>,
+) -> Result<seal_api::Secret, KeysError> {
     let call = |source| KeysError::Call {
         doing: "reading the installation's Secret",
         source,
@@ -356,15 +396,71 @@ async fn installation(secrets: &Secrets, namespace: &str) -> Result<seal_api::Se
     if let Some(kept) = secrets.find(namespace, INSTALLATION_SECRET).await.map_err(call)? {
         return Ok(kept);
     }
-    match secrets
-        .create(&Installation::create(namespace, &mut SystemRandom)?)
-        .await
-    {
+    match secrets.create(&made()?).await {
         Ok(made) => Ok(made),
         Err(error) if error.is_conflict() => {
             let kept = secrets.find(namespace, INSTALLATION_SECRET).await.map_err(call)?;
-            kept.ok_or(KeysError::Installation)
+            kept.ok_or_else(|| call(error))
         }
         Err(error) => Err(call(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seal_core::KeySize;
+
+    use super::*;
+
+    #[test]
+    fn the_named_key_seals_then_the_one_in_use_and_only_then_the_newest_that_is_valid() {
+        let made = || {
+            PrivateKey::generate(KeySize::Bits2048)
+                .unwrap()
+                .public()
+                .fingerprint()
+        };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let candidate = |seals, second| Candidate {
+            fingerprint: made(),
+            seals,
+            not_before: at(second),
+            order: (at(second), Reverse(at(0))),
+        };
+        let all = [
+            candidate(true, 10),
+            candidate(true, 20),
+            candidate(false, 30),
+            candidate(true, 2000),
+        ];
+        let [old, newest, mismatched, future] = [0, 1, 2, 3].map(|at| Some(all[at].fingerprint));
+        let (now, gone) = (at(1000), Some(made()));
+        for (preferred, chosen) in [
+            ([None, None], Some(1)),
+            ([old, newest], Some(0)),
+            ([gone, old], Some(0)),
+            ([gone, None], Some(1)),
+            ([mismatched, gone], Some(1)),
+            ([future, None], Some(3)),
+        ] {
+            assert_eq!(choose(&all, preferred, now), chosen);
+        }
+        assert_eq!(choose(&all[2..], [gone, None], now), None);
+    }
+
+    #[test]
+    fn of_keys_of_the_same_moment_the_one_that_was_created_first_seals() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let candidate = |created| Candidate {
+            fingerprint: PrivateKey::generate(KeySize::Bits2048)
+                .unwrap()
+                .public()
+                .fingerprint(),
+            seals: true,
+            not_before: at(10),
+            order: (at(10), Reverse(at(created))),
+        };
+        let all = [candidate(3), candidate(2), candidate(2)];
+        assert_eq!(choose(&all, [None, None], at(1000)), Some(1));
     }
 }
