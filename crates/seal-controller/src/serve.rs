@@ -50,13 +50,17 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     });
-    let running = tokio::select! {
+    let mut running = tokio::select! {
         running = Running::start(Arc::new(settings)) => running?,
         () = &mut ended => return Ok(()),
     };
-    ended.await;
+    // A controller that lives on without its watches or keys would look healthy and do nothing.
+    let result = tokio::select! {
+        () = &mut ended => Ok(()),
+        Some(_) = running.others.join_next() => Err(anyhow::anyhow!("a part of the controller ended by itself")),
+    };
     running.finish().await;
-    Ok(())
+    result
 }
 
 /// All that runs.
