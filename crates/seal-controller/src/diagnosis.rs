@@ -31,6 +31,14 @@ impl Diagnoses {
         *left -= 1.0;
         true
     }
+
+    /// The last one in `namespace` was not made.
+    pub(crate) fn give_back(&self, namespace: &Arc<str>) {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((left, _)) = buckets.get_mut(namespace) {
+            *left = (*left + 1.0).min(BURST);
+        }
+    }
 }
 
 fn filled(left: f64, passed: Duration) -> f64 {
@@ -50,5 +58,7 @@ mod tests {
         assert!(diagnoses.allow(&other, now));
         assert!(diagnoses.allow(&one, now + REFILL));
         assert!(!diagnoses.allow(&one, now + REFILL));
+        diagnoses.give_back(&one);
+        assert!(diagnoses.allow(&one, now + REFILL));
     }
 }

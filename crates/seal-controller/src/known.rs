@@ -111,6 +111,15 @@ impl<T: Versioned + Clone> Known<T> {
         state.enter(key, value);
     }
 
+    /// Enters the answer to a change of ours, unless the object was deleted meanwhile: nobody would
+    /// tell of that a second time.
+    pub(crate) fn update(&self, key: &Key, value: T) {
+        let mut state = self.lock();
+        if state.all.contains_key(key) {
+            state.enter(key, value);
+        }
+    }
+
     /// Takes in what the watch of `scope` tells; returns the keys for which it is news. What we wrote
     /// ourselves, or what a new list repeats, is none.
     pub(crate) fn take_in(&self, scope: &Scope, event: Event<(Key, T)>) -> Vec<Key> {
@@ -222,6 +231,17 @@ mod tests {
         known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("8"))));
         assert_eq!(known.find(&key("a")), Some(at("9")), "it was made again since");
         known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("10"))));
+        assert_eq!(known.find(&key("a")), None);
+    }
+
+    #[test]
+    fn the_answer_to_a_change_does_not_bring_back_what_was_deleted_meanwhile() {
+        let known = Known::default();
+        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("7"))));
+        known.update(&key("a"), at("8"));
+        assert_eq!(known.find(&key("a")), Some(at("8")));
+        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("10"))));
+        known.update(&key("a"), at("9"));
         assert_eq!(known.find(&key("a")), None);
     }
 

@@ -252,12 +252,12 @@ impl Reconciler {
         now: Timestamp,
     ) -> Result<Prepared, Vec<Fault>> {
         let defect = |what: &str| vec![Fault::new(&catalogue::DEFECT).fact("what", what)];
-        let diagnose = self.diagnoses.allow(&key.namespace, Instant::now());
         let _core = self
             .cores
             .acquire()
             .await
             .map_err(|_| defect("the cores are closed"))?;
+        let diagnose = self.diagnoses.allow(&key.namespace, Instant::now());
         let (object, settings) = (object.clone(), Arc::clone(&self.settings));
         let installation = Arc::clone(&self.installation);
         let worker = tokio::task::spawn_blocking(move || {
@@ -271,7 +271,12 @@ impl Reconciler {
                 now,
             )
         });
-        worker.await.map_err(|_| defect("opening ended early"))?
+        let prepared = worker.await.map_err(|_| defect("opening ended early"))?;
+        // What opens needed no diagnosis; a thousand such objects must not use up what the next one needs.
+        if diagnose && prepared.is_ok() {
+            self.diagnoses.give_back(&key.namespace);
+        }
+        prepared
     }
 
     // The object's own record first; after a status that could not be written, the one in memory.
@@ -351,7 +356,7 @@ impl Reconciler {
                         spec: object.spec.clone(),
                         status: Some(current.clone()),
                     };
-                    self.objects.enter(
+                    self.objects.update(
                         key,
                         Arc::new(Seen {
                             object,
