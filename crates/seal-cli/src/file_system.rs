@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
 
 use crate::command_error::CommandError;
 
@@ -21,8 +22,14 @@ pub(crate) enum Access {
 
 /// A file that is on disk, and not in its place yet. Dropped, it is gone.
 pub(crate) struct Replacement {
-    file: NamedTempFile,
+    content: Content,
     target: PathBuf,
+}
+
+enum Content {
+    Beside(NamedTempFile),
+    /// For a device or a pipe: what stands there is not replaced but written to.
+    Kept(Zeroizing<Vec<u8>>),
 }
 
 impl Replacement {
@@ -41,6 +48,12 @@ impl Replacement {
                 &std::io::ErrorKind::IsADirectory.into(),
             ));
         }
+        if standing.as_ref().is_some_and(|standing| !standing.is_file()) {
+            return Ok(Self {
+                content: Content::Kept(Zeroizing::new(content.to_vec())),
+                target: target.to_owned(),
+            });
+        }
         let mut file = tempfile::Builder::new()
             .prefix(".seal-")
             .tempfile_in(folder_of(&place))
@@ -54,26 +67,46 @@ impl Replacement {
             .map_err(failed)?;
         }
         file.as_file().sync_all().map_err(failed)?;
-        Ok(Self { file, target: place })
+        Ok(Self {
+            content: Content::Beside(file),
+            target: place,
+        })
     }
 
     /// Moves it into place.
     pub(crate) fn commit(self) -> Result<(), CommandError> {
-        let Self { file, target } = self;
-        file.persist(&target)
-            .map_err(|error| CommandError::file("write", &target, &error.error))?;
-        platform::flush_folder(folder_of(&target));
-        Ok(())
+        let target = self.target;
+        let failed = |error: std::io::Error| CommandError::file("write", &target, &error);
+        match self.content {
+            Content::Beside(file) => {
+                file.persist(&target).map_err(|error| failed(error.error))?;
+                platform::flush_folder(folder_of(&target));
+                Ok(())
+            }
+            Content::Kept(content) => {
+                let mut there = fs::OpenOptions::new().write(true).open(&target).map_err(failed)?;
+                there.write_all(&content).map_err(failed)
+            }
+        }
     }
 
     /// Moves it into place unless something stands there.
     pub(crate) fn commit_new(self) -> Result<(), CommandError> {
-        let Self { file, target } = self;
+        let target = self.target;
+        let failed = |error: std::io::Error| CommandError::file("write", &target, &error);
+        let Content::Beside(file) = self.content else {
+            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+        };
         file.persist_noclobber(&target)
-            .map_err(|error| CommandError::file("write", &target, &error.error))?;
+            .map_err(|error| failed(error.error))?;
         platform::flush_folder(folder_of(&target));
         Ok(())
     }
+}
+
+/// Whether `path` is a terminal, or another device of which nobody knows who reads it.
+pub(crate) fn is_character_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| platform::is_character_device(&metadata))
 }
 
 /// Makes a folder, and those above it, for its owner alone.
@@ -101,7 +134,7 @@ use unix as platform;
 #[cfg(unix)]
 mod unix {
     use std::fs::{DirBuilder, File, Metadata, Permissions};
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+    use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
     use std::path::Path;
 
     /// Gives a new file the mode that the umask leaves of 0666. The umask can only be read by setting
@@ -126,6 +159,10 @@ mod unix {
     pub(super) fn others_can_write(metadata: &Metadata) -> bool {
         metadata.mode() & 0o022 != 0
     }
+
+    pub(super) fn is_character_device(metadata: &Metadata) -> bool {
+        metadata.file_type().is_char_device()
+    }
 }
 
 #[cfg(not(unix))]
@@ -145,5 +182,45 @@ mod elsewhere {
 
     pub(super) fn others_can_write(_: &Metadata) -> bool {
         false
+    }
+
+    pub(super) fn is_character_device(_: &Metadata) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_device_or_socket_is_never_replaced_by_a_file() {
+        use std::os::unix::fs::FileTypeExt;
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&socket, &link).unwrap();
+        for path in [&socket, &link] {
+            for access in [Access::Public, Access::Private] {
+                let prepared = Replacement::prepare(path, b"hunter2", access).unwrap();
+                assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+                assert!(prepared.commit().is_err(), "a socket cannot be opened");
+            }
+        }
+        assert!(fs::metadata(&socket).unwrap().file_type().is_socket());
+        let null = Path::new("/dev/null");
+        Replacement::prepare(null, b"x", Access::Public)
+            .unwrap()
+            .commit()
+            .unwrap();
+        assert!(is_character_device(null));
+        assert!(
+            Replacement::prepare(null, b"x", Access::Private)
+                .unwrap()
+                .commit_new()
+                .is_err()
+        );
     }
 }

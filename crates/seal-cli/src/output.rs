@@ -1,11 +1,12 @@
 //! Where results go: standard output in one piece, or files that are replaced whole. Nothing is written
 //! before everything has succeeded. Messages to people are `terminal`'s.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::command_error::CommandError;
-use crate::file_system::{Access, Replacement};
+use crate::file_system::{Access, Replacement, is_character_device};
 use crate::terminal::printable;
 
 /// Writes a result that may be seen by anyone.
@@ -27,7 +28,17 @@ pub(crate) fn print(result: &str) -> Result<(), CommandError> {
 
 /// Refuses to show values on a terminal unless that is asked for (S24).
 pub(crate) fn guard_values(out_file: Option<&Path>, show_values: bool) -> Result<(), CommandError> {
-    let to_terminal = out_file.is_none_or(|path| path.as_os_str() == "-") && io::stdout().is_terminal();
+    let to_terminal = match out_file.filter(|path| path.as_os_str() != "-") {
+        None => io::stdout().is_terminal(),
+        // By another name, such as /dev/stdout or /dev/tty.
+        Some(path) => {
+            is_character_device(path)
+                && fs::File::options()
+                    .append(true)
+                    .open(path)
+                    .is_ok_and(|device| device.is_terminal())
+        }
+    };
     if to_terminal && !show_values {
         return Err(CommandError::usage(
             "the result holds values in plain text, and standard output is a terminal",
