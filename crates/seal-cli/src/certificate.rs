@@ -2,7 +2,7 @@
 //! fingerprints that were asked for (S3). How it is read is `seal-core`'s.
 
 mod cache;
-mod download;
+pub(crate) mod download;
 
 use jiff::{SignedDuration, Timestamp};
 use seal_core::{Certificate, Fingerprint};
@@ -70,7 +70,7 @@ impl<'a> CertificateSource<'a> {
     pub(crate) fn obtain(&self, terminal: Terminal) -> Result<Certificate, CommandError> {
         let certificate = match &self.origin {
             Origin::File(source) => read(&source.read(KEY_FILE_LIMIT)?, &source.shown())?,
-            Origin::Url(url) => read(&download::get(url)?, url)?,
+            Origin::Url(url) => read(&download::get(url)?, &download::without_credentials(url))?,
             Origin::Controller(controller) => self.ask(controller, terminal)?,
         };
         let found = certificate.fingerprint();

@@ -2,19 +2,18 @@
 //! through the API server. A runtime and TLS exist only once one of these functions is called.
 
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 use seal_api::{Secret, annotations};
+use seal_cluster::call::{CallError, send, wiped};
 use seal_cluster::kubeconfig::{Connection, Kubeconfig, Overrides};
 use seal_cluster::service_proxy::ServiceProxy;
 use seal_document::{DuplicateKeys, Format, Limits, Schema, Value, parse};
 use zeroize::Zeroizing;
 
 use crate::arguments::ClusterArguments;
+use crate::certificate::download::root_cause;
 use crate::command_error::CommandError;
 
-/// The most bytes of a list of key Secrets.
-const MOST_BYTES: usize = 64 << 20;
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Runs `work` to its end on this thread.
@@ -68,15 +67,9 @@ pub(crate) fn key_secrets(cluster: &ClusterArguments) -> Result<Vec<Secret>, Com
         cluster.controller_namespace,
         annotations::KEY_LABEL.replace('/', "%2F")
     );
-    let connection = connection(cluster)?;
-    let (status, body) = block_on(call(connection, Method::GET, path, Vec::new()))?;
-    if status != StatusCode::OK {
-        return Err(refused(
-            "list Secrets",
-            cluster.controller_namespace.as_ref(),
-            status,
-        ));
-    }
+    let namespace = cluster.controller_namespace.as_ref();
+    let body = call(cluster, Method::GET, path, Body::empty())?
+        .map_err(|refusal| refused("list Secrets", namespace, refusal))?;
     let malformed = || CommandError::cluster("the API server's answer is no list of Secrets");
     let text = std::str::from_utf8(&body).map_err(|_| malformed())?;
     let stream = parse(text, Format::Json, &Limits::default()).map_err(|_| malformed())?;
@@ -101,12 +94,10 @@ pub(crate) fn create(
     secret: &Secret,
 ) -> Result<bool, CommandError> {
     let path = format!("/api/v1/namespaces/{namespace}/secrets");
-    let connection = connection(cluster)?;
-    let (status, _) = block_on(call(connection, Method::POST, path, secret.to_json().to_vec()))?;
-    match status {
-        StatusCode::CREATED | StatusCode::OK => Ok(true),
-        StatusCode::CONFLICT => Ok(false),
-        other => Err(refused("create a Secret", namespace, other)),
+    match call(cluster, Method::POST, path, wiped(secret.to_json()))? {
+        Ok(_) => Ok(true),
+        Err(StatusCode::CONFLICT) => Ok(false),
+        Err(refusal) => Err(refused("create a Secret", namespace, refusal)),
     }
 }
 
@@ -124,34 +115,32 @@ fn refused(deed: &str, namespace: &str, status: StatusCode) -> CommandError {
     }
 }
 
-async fn call(
-    connection: Connection,
+// What the API server answers, in a buffer that is wiped, or the status with which it refuses.
+fn call(
+    cluster: &ClusterArguments,
     method: Method,
     path: String,
-    body: Vec<u8>,
-) -> Result<(StatusCode, Zeroizing<Vec<u8>>), CommandError> {
-    let server = connection.server.clone();
+    body: Body,
+) -> Result<Result<Zeroizing<Vec<u8>>, StatusCode>, CommandError> {
+    let connection = connection(cluster)?;
+    let server = connection.server;
     let failed = |what: &str| CommandError::cluster(format!("{server}: {what}"));
-    let client = kube::Client::try_from(connection.config)
-        .map_err(|_| failed("trust or identity of the kubeconfig cannot be used"))?;
     let request = Request::builder()
         .method(method)
         .uri(path)
         .header(http::header::ACCEPT, "application/json")
         .header(http::header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body))
+        .body(body)
         .map_err(|_| CommandError::bug("a request could not be made"))?;
-    let response = client.send(request).await.map_err(|error| {
-        let mut cause: &dyn std::error::Error = &error;
-        while let Some(source) = cause.source() {
-            cause = source;
+    block_on(async {
+        let client = kube::Client::try_from(connection.config)
+            .map_err(|_| failed("trust or identity of the kubeconfig cannot be used"))?;
+        match send(&client, request).await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(CallError::Refused { code, .. }) => Ok(Err(
+                StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            )),
+            Err(error) => Err(failed(&root_cause(&error))),
         }
-        failed(&cause.to_string())
-    })?;
-    let (parts, body) = response.into_parts();
-    let collected = Limited::new(body, MOST_BYTES)
-        .collect()
-        .await
-        .map_err(|_| failed("the answer broke off"))?;
-    Ok((parts.status, Zeroizing::new(collected.to_bytes().to_vec())))
+    })
 }

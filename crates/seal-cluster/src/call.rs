@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
@@ -63,11 +64,22 @@ pub struct Deed {
     pub resource: &'static str,
 }
 
+/// A request's body whose bytes are wiped when the connection has no more use for them.
+pub fn wiped(bytes: Zeroizing<Vec<u8>>) -> Body {
+    struct Wiped(Zeroizing<Vec<u8>>);
+    impl AsRef<[u8]> for Wiped {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    Body::from(Bytes::from_owner(Wiped(bytes)))
+}
+
 /// Sends `request` and returns the body of a good answer.
-pub(crate) async fn send(
-    client: &Client,
-    request: http::Request<Body>,
-) -> Result<Zeroizing<Vec<u8>>, CallError> {
+///
+/// # Errors
+/// [`CallError`], which holds nothing of what was sent or answered.
+pub async fn send(client: &Client, request: http::Request<Body>) -> Result<Zeroizing<Vec<u8>>, CallError> {
     tokio::time::timeout(TIMEOUT, exchange(client, request))
         .await
         .map_err(|_| CallError::Late)?

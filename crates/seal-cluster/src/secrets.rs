@@ -3,14 +3,12 @@
 //!
 //! What is to be written is decided elsewhere.
 
-use bytes::Bytes;
 use http::{Method, Request};
 use kube::Client;
 use kube::client::Body;
 use seal_api::Secret;
-use zeroize::Zeroizing;
 
-use crate::call::{CallError, send};
+use crate::call::{CallError, send, wiped};
 
 /// Access to Secrets.
 #[derive(Clone)]
@@ -56,9 +54,7 @@ impl Secrets {
     }
 
     async fn call(&self, method: Method, path: &str, secret: Option<&Secret>) -> Result<Secret, CallError> {
-        let body = secret.map_or_else(Body::empty, |secret| {
-            Body::from(Bytes::from_owner(Wiped(secret.to_json())))
-        });
+        let body = secret.map_or_else(Body::empty, |secret| wiped(secret.to_json()));
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -67,15 +63,6 @@ impl Secrets {
             .body(body)?;
         let answer = send(&self.client, request).await?;
         Ok(Secret::from_json(&answer)?)
-    }
-}
-
-// Bytes that are wiped when the connection has no more use for them.
-struct Wiped(Zeroizing<Vec<u8>>);
-
-impl AsRef<[u8]> for Wiped {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
     }
 }
 

@@ -14,7 +14,7 @@ const MOST_REDIRECTS: usize = 5;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Whether `url` leads to this machine.
-pub(super) fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let Ok(url) = url.parse::<http::Uri>() else {
         return false;
     };
@@ -42,10 +42,7 @@ async fn fetch(url: &str) -> Result<Vec<u8>, CommandError> {
             attempt.follow()
         }
     });
-    let client = reqwest::Client::builder()
-        .redirect(policy)
-        .timeout(TIMEOUT)
-        .build();
+    let client = builder(url).redirect(policy).timeout(TIMEOUT).build();
     let client = client.map_err(|error| failed(&root_cause(&error)))?;
     let mut response = client
         .get(url)
@@ -69,7 +66,19 @@ async fn fetch(url: &str) -> Result<Vec<u8>, CommandError> {
     Ok(content)
 }
 
-fn without_credentials(url: &str) -> String {
+/// A client for `url`. What leads to this machine goes past the environment's proxies: otherwise
+/// another machine would answer where plain http is trusted because it stays here.
+pub(crate) fn builder(url: &str) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder();
+    if is_loopback(url) {
+        builder.no_proxy()
+    } else {
+        builder
+    }
+}
+
+/// `url` as it may be shown.
+pub(super) fn without_credentials(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let authority = rest.find('/').unwrap_or(rest.len());
@@ -80,10 +89,37 @@ fn without_credentials(url: &str) -> String {
     }
 }
 
-fn root_cause(error: &dyn std::error::Error) -> String {
+/// The innermost of an error's causes.
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_trusted_over_plain_http() {
+        for url in ["http://localhost:8080/x", "http://127.0.0.9", "http://[::1]:1/"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "http://localhost.example",
+            "http://10.0.0.1/",
+            "http://localhost@h/",
+            "x",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_credentials() {
+        assert_eq!(without_credentials("https://u:p@h/x@y"), "https://h/x@y");
+        assert_eq!(without_credentials("https://u:p@h"), "https://h");
+    }
 }

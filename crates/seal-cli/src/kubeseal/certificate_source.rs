@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::go_text::quoted;
+use crate::certificate::download::{builder, is_loopback, root_cause};
 
 /// The bytes that `source` names.
 pub(super) fn read(source: &str) -> Result<Vec<u8>, Failure> {
@@ -112,17 +113,6 @@ fn scheme(source: &str) -> Result<Option<&str>, Failure> {
     Ok(scheme)
 }
 
-fn is_loopback(url: &str) -> bool {
-    let Ok(url) = url.parse::<http::Uri>() else {
-        return false;
-    };
-    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
 /// A certificate has some two thousand bytes.
 const MOST_BYTES: usize = 1 << 20;
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -145,10 +135,7 @@ async fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
             attempt.follow()
         }
     });
-    let client = reqwest::Client::builder()
-        .redirect(policy)
-        .timeout(TIMEOUT)
-        .build();
+    let client = builder(url).redirect(policy).timeout(TIMEOUT).build();
     let client = client.map_err(|error| failed(root_cause(&error)))?;
     let mut response = client
         .get(url)
@@ -179,14 +166,6 @@ async fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
         content.extend_from_slice(&chunk);
     }
     Ok(content)
-}
-
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 fn connect_cause(error: &reqwest::Error, url: &str) -> String {
