@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use seal_api::{SealedSecret, annotations};
 use seal_core::{KeyRing, PrivateKey, PrivateKeyError, RingKey, decode_base64, encode_base64};
 use seal_document::{DuplicateKeys, Format, JsonStyle, KeyOrder, Limits, Mapping, Schema, Value, to_json};
-use seal_engine::sealed_secret::{Answers, Opening, functions, open};
-use seal_engine::{Fault, Material, shape};
-use seal_template::Env;
+use seal_engine::sealed_secret::Opening;
+use seal_engine::{Fault, Material};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -18,7 +17,7 @@ use super::go_types::{SEALED_SECRET, SECRET};
 use super::merge::judge_kind;
 use super::output::{Output, OutputFormat};
 use super::sealing::text;
-use crate::template_world::{SystemTimeZones, TemplateRandom};
+use crate::opening;
 
 /// Opens every SealedSecret of `input` and prints the Secrets.
 pub(super) fn unseal(
@@ -77,28 +76,12 @@ fn open_one(object: &Value, ring: Option<&KeyRing>) -> Result<Material, Failure>
     let Some(ring) = ring else {
         return Err(Failure::Unseal(without_keys(&sealed)));
     };
-    let unseal = |faults: Vec<Fault>| Failure::Unseal(upstream_text(&faults));
-    let answers = Answers {
-        sealing_keys: Some(ring),
-    };
     let how = Opening {
         accept_legacy: false,
         diagnose_scope: false,
         record: None,
     };
-    let unveiled = open(&sealed, &answers, &how).map_err(unseal)?;
-    let unveiled = unveiled
-        .into_iter()
-        .next()
-        .expect("a SealedSecret opens to one Secret");
-    let zones = SystemTimeZones;
-    let mut random = TemplateRandom;
-    let mut env = Env {
-        now: Timestamp::now(),
-        zones: &zones,
-        random: &mut random,
-    };
-    shape(unveiled, sealed.spec.template.as_ref(), &functions(), &mut env).map_err(unseal)
+    opening::material(&sealed, ring, &how).map_err(|faults| Failure::Unseal(upstream_text(&faults)))
 }
 
 // Upstream's sentence and nothing after it: the engine's go on with what is known beyond it.
