@@ -265,6 +265,34 @@ async fn a_restored_key_opens_what_waited_for_it_and_does_not_become_the_one_tha
 }
 
 #[tokio::test]
+async fn a_key_that_is_made_primary_seals_at_once_and_a_deleted_installation_comes_back_as_it_was() {
+    let (namespace, client) = ("primary", admin().await);
+    plane().await.namespace(namespace).await.unwrap();
+    let [older, newer] = ["2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z"].map(sealing_key);
+    for (name, (key, certificate)) in [("older", &older), ("newer", &newer)] {
+        let secret = key_secret(name, &key.to_pkcs1_pem(), certificate.pem());
+        put(&client, namespace, &secret).await;
+    }
+    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+    assert_eq!(controller.certificate().await.pem(), newer.1.pem());
+    let secrets: Api<CoreSecret> = Api::namespaced(client, namespace);
+    let name = "seal-installation-key";
+    let patch = json!({"stringData": {"primary": older.1.fingerprint().to_string()}});
+    let made_primary = secrets
+        .patch(name, &Default::default(), &kube::api::Patch::Merge(patch))
+        .await
+        .unwrap();
+    let seals = async || Ok((controller.certificate().await.pem() == older.1.pem()).then_some(()));
+    wait_for("the other key to seal", SOON, seals).await.unwrap();
+    secrets.delete(name, &Default::default()).await.unwrap();
+    let again = wait_for("the installation's Secret", SOON, async || {
+        Ok(secrets.get_opt(name).await?)
+    });
+    assert_eq!(again.await.unwrap().data, made_primary.data);
+    assert_eq!(controller.certificate().await.pem(), older.1.pem());
+}
+
+#[tokio::test]
 async fn a_certificate_of_another_key_opens_and_does_not_seal() {
     let namespace = "mismatched";
     plane().await.namespace(namespace).await.unwrap();
