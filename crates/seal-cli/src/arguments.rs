@@ -317,6 +317,9 @@ pub(crate) struct SetArguments {
     /// Drop one line break at the value's end
     #[arg(long)]
     pub(crate) trim_newline: bool,
+    /// Take an empty value from standard input
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
     #[command(flatten)]
     pub(crate) allowed: AllowedScope,
     #[command(flatten)]

@@ -1,5 +1,5 @@
 //! Files that are written whole or not at all: beside their target, flushed to disk, moved into place.
-//! What only Unix knows (modes, flushing a folder) is in the module `unix` at the end; elsewhere the
+//! What only Unix knows (modes, flushing or locking a folder) is in the module `unix` at the end; elsewhere the
 //! folder's own rules hold.
 
 use std::fs;
@@ -104,6 +104,36 @@ impl Replacement {
     }
 }
 
+/// A file that is read, changed and replaced, as one step among all runs of this program. Nothing that
+/// waits for another process (a pipe, a prompt) may be read meanwhile: that process may wait for this.
+pub(crate) struct Exclusive {
+    place: PathBuf,
+    /// Dropped, it is unlocked.
+    _folder: Option<fs::File>,
+}
+
+impl Exclusive {
+    /// Waits until no other run changes a file in the folder of `path`. Where folders cannot be locked
+    /// only [`Self::confirm`] stands between two runs.
+    pub(crate) fn on(path: &Path) -> Self {
+        let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // Not the file itself: the one that is locked is soon replaced by another.
+        let folder = platform::lock_folder(folder_of(&place));
+        Self {
+            place,
+            _folder: folder,
+        }
+    }
+
+    /// Whether the file still holds what was `read`: an editor takes no lock. To be asked right before
+    /// it is replaced.
+    pub(crate) fn confirm(&self, read: &[u8]) -> bool {
+        // A pipe or device can be read once only, and is not replaced.
+        !self.place.is_file()
+            || fs::read(&self.place).is_ok_and(|standing| Zeroizing::new(standing).as_slice() == read)
+    }
+}
+
 /// Whether `path` is a terminal, or another device of which nobody knows who reads it.
 pub(crate) fn is_character_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| platform::is_character_device(&metadata))
@@ -152,6 +182,13 @@ mod unix {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
 
+    /// Waits for the lock. Not every file system knows it, and not every folder may be opened.
+    pub(super) fn lock_folder(folder: &Path) -> Option<File> {
+        let folder = File::open(folder).ok()?;
+        folder.lock().ok()?;
+        Some(folder)
+    }
+
     pub(super) fn owner_only(builder: &mut DirBuilder) -> &mut DirBuilder {
         builder.mode(0o700)
     }
@@ -175,6 +212,10 @@ mod elsewhere {
     }
 
     pub(super) fn flush_folder(_: &Path) {}
+
+    pub(super) fn lock_folder(_: &Path) -> Option<File> {
+        None
+    }
 
     pub(super) fn owner_only(builder: &mut DirBuilder) -> &mut DirBuilder {
         builder

@@ -61,6 +61,12 @@ pub(super) fn run(command: &KeysCommand, terminal: Terminal) -> Result<(), Comma
                 return Ok(());
             };
             output::guard_values(Some(path), *show_values)?;
+            if path.as_os_str() != "-" && path.is_file() {
+                return Err(
+                    CommandError::file("write", path, &std::io::ErrorKind::AlreadyExists.into())
+                        .remedy("keys are never replaced: name another file"),
+                );
+            }
             output::write_private(Some(path), &manifest(&restored, cluster)?)
         }
     }

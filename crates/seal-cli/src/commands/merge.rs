@@ -2,9 +2,8 @@
 //! name stay; with the private keys, so do those whose value is the same.
 
 use seal_api::Secret;
-use seal_document::Edits;
 
-use super::target::{self, Target, judge_entry};
+use super::target::{self, Changed, Target, judge_entry};
 use crate::arguments::MergeArguments;
 use crate::certificate::CertificateSource;
 use crate::command_error::CommandError;
@@ -17,9 +16,44 @@ use crate::{keys, opening};
 pub(super) fn run(arguments: &MergeArguments, terminal: Terminal) -> Result<(), CommandError> {
     let source = CertificateSource::settle(&arguments.certificate)?;
     let secret = plain(arguments)?;
-    let file = target::read(&arguments.target)?;
-    let stream = file.parse()?;
-    let target = Target::find(&file, &stream, &arguments.target)?;
+    // Read first: they may come through a pipe.
+    let ring = match arguments.keys.keys.is_empty() {
+        true => None,
+        false => Some(keys::ring(&arguments.keys)?),
+    };
+    let told = target::change(&arguments.target, |target, edits| {
+        judge_names(&secret, target)?;
+        let label = target.label(arguments.allowed.allow_scope)?;
+        let standing = match &ring {
+            None => None,
+            Some(ring) => Some(
+                opening::unveil(&target.object, ring)
+                    .map_err(|faults| CommandError::faults(target.shown(), &faults))?,
+            ),
+        };
+        let changed: Vec<_> = secret
+            .data
+            .iter()
+            .filter(|(entry, value)| {
+                let old = standing.as_ref().and_then(|standing| standing.value_of(entry));
+                !old.is_some_and(|old| old.matches(value.expose()))
+            })
+            .collect();
+        if changed.is_empty() {
+            return Ok(Changed::Nothing);
+        }
+        let certificate = source.usable(terminal)?;
+        for (entry, value) in &changed {
+            judge_entry(entry)?;
+            target.put(edits, entry, value.expose(), certificate.key(), &label)?;
+        }
+        Ok(Changed::Entries(format!("{} entries sealed", changed.len())))
+    })?;
+    terminal.detail(&told);
+    Ok(())
+}
+
+fn judge_names(secret: &Secret, target: &Target) -> Result<(), CommandError> {
     for (what, theirs, ours) in [
         ("name", &secret.metadata.name, &target.object.metadata.name),
         (
@@ -36,34 +70,6 @@ pub(super) fn run(arguments: &MergeArguments, terminal: Terminal) -> Result<(), 
             .remedy("merge only what is meant for this object, or leave the field out of the plain Secret"));
         }
     }
-    let label = target.label(arguments.allowed.allow_scope)?;
-    let standing = match arguments.keys.keys.is_empty() {
-        true => None,
-        false => Some(
-            opening::unveil(&target.object, &keys::ring(&arguments.keys)?)
-                .map_err(|faults| CommandError::faults(target.shown(), &faults))?,
-        ),
-    };
-    let changed: Vec<_> = secret
-        .data
-        .iter()
-        .filter(|(entry, value)| {
-            let old = standing.as_ref().and_then(|standing| standing.value_of(entry));
-            !old.is_some_and(|old| old.matches(value.expose()))
-        })
-        .collect();
-    if changed.is_empty() {
-        terminal.detail(&format!("{}: nothing has changed", target.shown()));
-        return Ok(());
-    }
-    let certificate = source.usable(terminal)?;
-    let mut edits = Edits::new(&stream);
-    for (entry, value) in &changed {
-        judge_entry(entry)?;
-        target.put(&mut edits, entry, value.expose(), certificate.key(), &label)?;
-    }
-    target::write(&arguments.target.file, edits)?;
-    terminal.detail(&format!("{}: {} entries sealed", target.shown(), changed.len()));
     Ok(())
 }
 

@@ -5,10 +5,9 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use seal_core::Plaintext;
-use seal_document::Edits;
 use zeroize::Zeroizing;
 
-use super::target::{self, Target, judge_entry};
+use super::target::{self, Changed, judge_entry};
 use crate::arguments::{SetArguments, UnsetArguments};
 use crate::certificate::CertificateSource;
 use crate::command_error::CommandError;
@@ -20,43 +19,46 @@ pub(super) fn set(arguments: &SetArguments, terminal: Terminal) -> Result<(), Co
     let entry = &arguments.entry;
     judge_entry(entry)?;
     let source = CertificateSource::settle(&arguments.certificate)?;
-    let file = target::read(&arguments.target)?;
-    let stream = file.parse()?;
-    let target = Target::find(&file, &stream, &arguments.target)?;
-    let label = target.label(arguments.allowed.allow_scope)?;
+    let allowed = arguments.allowed.allow_scope;
+    // Nobody is asked for a value that would then be refused.
+    target::inspect(&arguments.target, |target| target.label(allowed))?;
     let certificate = source.usable(terminal)?;
     let value = value(arguments, terminal)?;
-    let mut edits = Edits::new(&stream);
-    target.put(&mut edits, entry, value.expose(), certificate.key(), &label)?;
-    target::write(&arguments.target.file, edits)?;
-    terminal.detail(&format!("{}: {entry} sealed", target.shown()));
+    let told = target::change(&arguments.target, |target, edits| {
+        let label = target.label(allowed)?;
+        target.put(edits, entry, value.expose(), certificate.key(), &label)?;
+        Ok(Changed::Entries(format!("{entry} sealed")))
+    })?;
+    terminal.detail(&told);
     Ok(())
 }
 
 /// Runs `seal unset`.
 pub(super) fn unset(arguments: &UnsetArguments, terminal: Terminal) -> Result<(), CommandError> {
-    let file = target::read(&arguments.target)?;
-    let stream = file.parse()?;
-    let target = Target::find(&file, &stream, &arguments.target)?;
-    let mut edits = Edits::new(&stream);
     let mut entries = arguments.entries.clone();
     entries.sort();
     entries.dedup();
-    for entry in &entries {
-        if !target.object.spec.encrypted_data.contains_key(entry) {
-            return Err(CommandError::input(format!(
-                "{}: there is no entry {entry}",
-                target.shown()
-            )));
+    let told = target::change(&arguments.target, |target, edits| {
+        for entry in &entries {
+            if !target.object.spec.encrypted_data.contains_key(entry) {
+                return Err(CommandError::input(format!(
+                    "{}: there is no entry {entry}",
+                    target.shown()
+                )));
+            }
+            target.take_out(edits, entry);
         }
-        target.take_out(&mut edits, entry);
-    }
-    target::write(&arguments.target.file, edits)?;
-    terminal.detail(&format!("{}: {} taken out", target.shown(), entries.join(", ")));
+        Ok(Changed::Entries(format!("{} taken out", entries.join(", "))))
+    })?;
+    terminal.detail(&told);
     Ok(())
 }
 
 fn value(arguments: &SetArguments, terminal: Terminal) -> Result<Plaintext, CommandError> {
+    let from_stdin = arguments
+        .from_file
+        .as_deref()
+        .is_none_or(|path| path.as_os_str() == "-");
     let prompts = arguments.from_file.is_none() && io::stdin().is_terminal();
     let mut bytes = if prompts {
         let prompt = format!("value of {}: ", arguments.entry);
@@ -74,16 +76,16 @@ fn value(arguments: &SetArguments, terminal: Terminal) -> Result<Plaintext, Comm
     match trimmed {
         Some(length) if arguments.trim_newline => bytes.truncate(length),
         // `echo` adds one, and few passwords end in one.
-        Some(_)
-            if arguments
-                .from_file
-                .as_deref()
-                .is_none_or(|path| path.as_os_str() == "-") =>
-        {
+        Some(_) if from_stdin => {
             terminal
                 .warn("the value ends with a line break, which is sealed with it; --trim-newline drops it");
         }
         _ => {}
+    }
+    // What a command that failed leaves in a pipe.
+    if bytes.is_empty() && from_stdin && !prompts && !arguments.allow_empty {
+        return Err(CommandError::input("the value on standard input is empty")
+            .remedy("if that is meant, say --allow-empty"));
     }
     Ok(Plaintext::from(bytes))
 }

@@ -1,15 +1,13 @@
 //! The SealedSecret in a file that `set`, `unset` and `merge` change, by splices that leave every other
 //! byte as it is. Its own scope, name and namespace count; nothing is sealed wider than allowed (S20).
 
-use std::path::Path as FilePath;
-
 use seal_api::{SealedSecret, annotations};
 use seal_core::{EncryptionLabel, PublicKey, Scope, SystemRandom, encode_base64};
 use seal_document::{Edits, Path, Stream, Value};
 
 use crate::arguments::TargetArguments;
 use crate::command_error::CommandError;
-use crate::file_system::{Access, Replacement};
+use crate::file_system::{Access, Exclusive, Replacement};
 use crate::input::Source;
 use crate::manifests::{self, Found, Kind, ManifestFile};
 
@@ -20,8 +18,43 @@ pub(super) struct Target {
     name: String,
 }
 
-/// Reads the file that holds the target.
-pub(super) fn read(arguments: &TargetArguments) -> Result<ManifestFile, CommandError> {
+/// Looks at the target as it stands.
+pub(super) fn inspect<T>(
+    arguments: &TargetArguments,
+    look: impl FnOnce(&Target) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let file = read(arguments)?;
+    look(&Target::find(&file, &file.parse()?, arguments)?)
+}
+
+/// Changes the target, while no other run changes it. Returns what to tell.
+pub(super) fn change(
+    arguments: &TargetArguments,
+    change: impl FnOnce(&Target, &mut Edits<'_, '_>) -> Result<Changed, CommandError>,
+) -> Result<String, CommandError> {
+    let exclusive = Exclusive::on(&arguments.file);
+    let file = read(arguments)?;
+    let stream = file.parse()?;
+    let target = Target::find(&file, &stream, arguments)?;
+    let mut edits = Edits::new(&stream);
+    let what = match change(&target, &mut edits)? {
+        Changed::Nothing => "nothing has changed".to_owned(),
+        Changed::Entries(what) => {
+            write(&exclusive, &file, edits)?;
+            what
+        }
+    };
+    Ok(format!("{}: {what}", target.shown()))
+}
+
+/// What became of the target.
+pub(super) enum Changed {
+    Nothing,
+    /// In words.
+    Entries(String),
+}
+
+fn read(arguments: &TargetArguments) -> Result<ManifestFile, CommandError> {
     if arguments.file.as_os_str() == "-" {
         return Err(CommandError::usage(
             "the SealedSecret is changed in its file; standard input is none",
@@ -156,12 +189,17 @@ impl Target {
     }
 }
 
-/// Writes the changed text, if it is one.
-pub(super) fn write(path: &FilePath, edits: Edits<'_, '_>) -> Result<(), CommandError> {
-    let text = edits
-        .apply()
-        .map_err(|error| CommandError::from(error).about(&path.display().to_string()))?;
-    Replacement::prepare(path, text.as_bytes(), Access::Public)?.commit()
+fn write(exclusive: &Exclusive, file: &ManifestFile, edits: Edits<'_, '_>) -> Result<(), CommandError> {
+    let place = |error: CommandError| error.about(&file.source.shown());
+    let text = edits.apply().map_err(|error| place(error.into()))?;
+    let path = file.source.path().expect("standard input is refused on reading");
+    let replacement = Replacement::prepare(path, text.as_bytes(), Access::Public)?;
+    if !exclusive.confirm(&file.bytes) {
+        return Err(place(
+            CommandError::input("the file changed meanwhile").remedy("run it again"),
+        ));
+    }
+    replacement.commit()
 }
 
 /// Whether Kubernetes takes `entry` as a key of a Secret's data.

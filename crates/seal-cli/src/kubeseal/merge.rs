@@ -15,6 +15,7 @@ use super::go_types::{SEALED_SECRET, SECRET};
 use super::namespace::NamespaceSource;
 use super::output::{OutputFormat, replace};
 use super::sealing::{Demands, prepare, scope_of, seal_all, text};
+use crate::file_system::Exclusive;
 
 /// A SealedSecret in the target file.
 struct Target {
@@ -38,20 +39,14 @@ pub(super) fn merge_into(
     let file = FilePath::new(path)
         .canonicalize()
         .map_err(|error| Failure::file("open", path, &error))?;
-    let bytes = std::fs::read(&file).map_err(|error| Failure::file("read", path, &error))?;
-    let splice = |fault: String| Failure::Splice {
-        path: path.clone(),
-        fault,
-    };
-    let text = seal_document::decode(&bytes).map_err(|error| splice(error.to_string()))?;
-    let stream = seal_document::parse(text, Format::detect(Some(path), text), &Limits::default())
-        .map_err(|error| splice(error.to_string()))?;
-    let targets = targets(&stream).map_err(|fault| match fault {
-        TargetFault::Upstreams(text) => Failure::Decoding(text),
-        TargetFault::Ours(text) => splice(text),
-    })?;
+    let read = || std::fs::read(&file).map_err(|error| Failure::file("read", path, &error));
+    // The target's faults come before the input's, and the input before the lock: it may be a pipe.
+    judge(&read()?, path)?;
     let secrets = Documents::read(&input()?, &SECRET)?.complete(Failure::NoSecrets)?;
     OutputFormat::parse(&options.format)?;
+    let exclusive = Exclusive::on(&file);
+    let bytes = read()?;
+    let (stream, targets) = judge(&bytes, path)?;
 
     let mut chosen = Vec::with_capacity(secrets.len());
     let mut prepared = Vec::with_capacity(secrets.len());
@@ -82,8 +77,29 @@ pub(super) fn merge_into(
             edits.set(target.document, &path, value);
         }
     }
-    let merged = edits.apply().map_err(|error| splice(error.to_string()))?;
+    let merged = edits.apply().map_err(|error| splice(path, error))?;
+    if !exclusive.confirm(&bytes) {
+        return Err(splice(path, "the file changed meanwhile; run it again"));
+    }
     replace(&file, merged.as_bytes(), Some(&file))
+}
+
+fn splice(path: &str, fault: impl ToString) -> Failure {
+    Failure::Splice {
+        path: path.to_owned(),
+        fault: fault.to_string(),
+    }
+}
+
+fn judge<'b>(bytes: &'b [u8], path: &str) -> Result<(Stream<'b>, Vec<Target>), Failure> {
+    let text = seal_document::decode(bytes).map_err(|error| splice(path, error))?;
+    let stream = seal_document::parse(text, Format::detect(Some(path), text), &Limits::default())
+        .map_err(|error| splice(path, error))?;
+    let targets = targets(&stream).map_err(|fault| match fault {
+        TargetFault::Upstreams(text) => Failure::Decoding(text),
+        TargetFault::Ours(text) => splice(path, text),
+    })?;
+    Ok((stream, targets))
 }
 
 enum TargetFault {

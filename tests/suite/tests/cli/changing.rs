@@ -218,3 +218,37 @@ fn a_value_is_never_an_argument_and_a_line_break_is_pointed_out() {
         "cannot have an entry of that name",
     );
 }
+
+#[test]
+fn runs_at_the_same_time_lose_none_of_each_others_entries() {
+    let bench = bench();
+    std::thread::scope(|scope| {
+        for run in 0..8 {
+            let bench = &bench;
+            scope.spawn(move || match run % 2 {
+                0 => done(&bench.seal_with(&format!("set f.yaml k{run} --cert cert.pem"), "x")),
+                _ => done(&bench.seal_with(
+                    "kubeseal --merge-into f.yaml --cert cert.pem",
+                    secret(&format!("k{run}: x")),
+                )),
+            });
+        }
+    });
+    let file = bench.read("f.yaml");
+    for run in 0..8 {
+        entry(&file, &format!("k{run}"));
+    }
+}
+
+#[test]
+fn an_empty_value_on_standard_input_is_refused_unless_it_is_meant() {
+    let bench = bench();
+    let before = bench.read("f.yaml");
+    let remedy = "say --allow-empty";
+    refused(&bench.seal_with("set f.yaml a --cert cert.pem", ""), 3, remedy);
+    let trimmed = "set f.yaml a --from-file - --trim-newline --cert cert.pem";
+    refused(&bench.seal_with(trimmed, "\n"), 3, remedy);
+    assert_eq!(bench.read("f.yaml"), before);
+    done(&bench.seal_with("set f.yaml a --allow-empty --cert cert.pem", ""));
+    assert!(bench.rendered(&bench.read("f.yaml")).contains("  a: \"\"\n"));
+}
