@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::command_error::CommandError;
 use crate::input::{MANIFEST_LIMIT, Source};
 
-pub(crate) use rewrite::{Replacement, render, rewrite};
+pub(crate) use rewrite::{Replacement, joined, render, rewrite};
 
 /// A text of manifests and where it came from.
 pub(crate) struct ManifestFile {
@@ -55,12 +55,23 @@ impl ManifestFile {
     }
 
     /// Its documents, every one of which must be sound: a Secret in a broken one would be overlooked.
+    /// Standard input must hold one: a pipe whose other end failed is empty, and no success.
     pub(crate) fn parse(&self) -> Result<Stream<'_>, CommandError> {
         let place = |error: CommandError| error.about(&self.source.shown());
         let text = seal_document::decode(&self.bytes).map_err(|error| place(error.into()))?;
         let name = self.source.path().map(|path| path.to_string_lossy());
         let format = Format::detect(name.as_deref(), text);
-        seal_document::parse(text, format, &Limits::default()).map_err(|error| place(error.into()))
+        let stream =
+            seal_document::parse(text, format, &Limits::default()).map_err(|error| place(error.into()))?;
+        let is_empty = stream
+            .documents()
+            .iter()
+            .all(|document| document.root().is_none());
+        if self.source == Source::Stdin && is_empty {
+            return Err(place(CommandError::input("there is no document"))
+                .remedy("see that the command before the pipe succeeds, or name files or folders"));
+        }
+        Ok(stream)
     }
 
     /// How to name an object in it.
@@ -97,7 +108,7 @@ pub(crate) fn find(stream: &Stream<'_>) -> Result<Vec<Found>, CommandError> {
             Ok(value) => value,
             // What means nothing to Kubernetes is no Secret, unless it says that it is one.
             Err(error) => match root.get("kind").and_then(|kind| kind.as_str()) {
-                Some("Secret" | "SealedSecret" | "List" | "SecretList" | "SealedSecretList") => {
+                Some(kind) if KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) => {
                     return Err(error.into());
                 }
                 _ => continue,
@@ -110,7 +121,7 @@ pub(crate) fn find(stream: &Stream<'_>) -> Result<Vec<Found>, CommandError> {
             _ => None,
         };
         let Some(implied) = list else {
-            if let Some(kind) = kind_of(&value, None)? {
+            if let Some(kind) = kind_of(&value, None, root.position())? {
                 found.push(Found {
                     kind,
                     place,
@@ -128,10 +139,10 @@ pub(crate) fn find(stream: &Stream<'_>) -> Result<Vec<Found>, CommandError> {
             .flatten()
             .enumerate()
         {
-            if let Some(kind) = kind_of(item, implied)? {
-                let position = nodes
-                    .and_then(|nodes| nodes.get(index))
-                    .map_or(root.position(), |node| node.position());
+            let position = nodes
+                .and_then(|nodes| nodes.get(index))
+                .map_or(root.position(), |node| node.position());
+            if let Some(kind) = kind_of(item, implied, position)? {
                 let place = Place {
                     item: Some(index),
                     ..place
@@ -153,17 +164,35 @@ pub(crate) fn text<'v>(value: &'v Value, field: &str) -> Option<&'v str> {
     value.get(field)?.as_str()
 }
 
-fn kind_of(value: &Value, implied: Option<Kind>) -> Result<Option<Kind>, CommandError> {
+/// The kinds that hold Secrets, sealed or plain.
+const KINDS: [&str; 5] = ["Secret", "SealedSecret", "List", "SecretList", "SealedSecretList"];
+
+fn kind_of(value: &Value, implied: Option<Kind>, position: Position) -> Result<Option<Kind>, CommandError> {
+    let place = |error: CommandError| error.about(&format!("line {}", position.line));
     match (text(value, "kind"), text(value, "apiVersion")) {
         (None, None) => Ok(implied),
         (Some("Secret"), Some("v1")) => Ok(Some(Kind::Secret)),
         // To pass it by would leave its values in the open.
         (Some("Secret"), None) => {
-            Err(CommandError::input("a Secret without apiVersion").remedy("add apiVersion: v1"))
+            Err(place(CommandError::input("a Secret without apiVersion")).remedy("add apiVersion: v1"))
         }
         (Some("SealedSecret"), Some(version)) if version.starts_with("bitnami.com/") => {
             Ok(Some(Kind::SealedSecret))
         }
+        (Some(kind), version) => match misspelt(kind, version) {
+            // To Kubernetes it is no Secret, to whoever wrote it it is: its values are in there.
+            Some(meant) => Err(
+                place(CommandError::input(format!("kind {kind}: did you mean {meant}?")))
+                    .remedy(format!("write kind: {meant}")),
+            ),
+            None => Ok(None),
+        },
         _ => Ok(None),
     }
+}
+
+fn misspelt(kind: &str, version: Option<&str>) -> Option<&'static str> {
+    let ours = version.is_none_or(|version| version == "v1" || version.starts_with("bitnami.com/"));
+    let meant = |known: &&str| ours && *known != kind && known.eq_ignore_ascii_case(kind);
+    KINDS.into_iter().find(meant)
 }

@@ -2,6 +2,7 @@
 //! everything else passes through. One that does not open leaves no output at all.
 
 use seal_api::SealedSecret;
+use seal_document::{Format, Limits};
 use zeroize::Zeroizing;
 
 use crate::arguments::RenderArguments;
@@ -15,18 +16,18 @@ use crate::{keys, opening, output};
 pub(super) fn run(arguments: &RenderArguments, terminal: Terminal) -> Result<(), CommandError> {
     output::guard_values(arguments.out_file.as_deref(), arguments.show_values)?;
     let ring = keys::ring(&arguments.keys)?;
-    let mut result = Zeroizing::new(String::new());
+    let mut outputs = Vec::new();
     let mut faulty: Option<CommandError> = None;
     for source in input::sources(&arguments.input.paths, terminal)? {
         let file = ManifestFile::read(source)?;
         match rendered(&file, &ring) {
-            Ok(text) => append(&mut result, &text),
+            Ok(output) => outputs.push(output),
             Err(error) => faulty = Some(join(faulty, error)),
         }
     }
     match faulty {
         Some(error) => Err(error),
-        None => output::write_private(arguments.out_file.as_deref(), &result),
+        None => output::write_private(arguments.out_file.as_deref(), &in_one(&outputs)?),
     }
 }
 
@@ -62,29 +63,54 @@ pub(super) fn join(earlier: Option<CommandError>, error: CommandError) -> Comman
     }
 }
 
-/// Adds a text to `result` so that its documents stay apart, without leaving a copy behind.
-pub(super) fn append(result: &mut Zeroizing<String>, text: &str) {
-    let separator = match result.as_str() {
-        "" => "",
-        _ if text.trim_start_matches('\u{feff}').starts_with("---") || text.trim_start().starts_with('{') => {
-            ""
+/// The outputs in one text that reads back as all their documents. JSON alone stays JSON, which needs
+/// nothing in between; with YAML, every document of it becomes one of YAML.
+pub(super) fn in_one(outputs: &[(Format, Zeroizing<String>)]) -> Result<Zeroizing<String>, CommandError> {
+    let only_json = outputs.iter().all(|(format, _)| *format == Format::Json);
+    let mut parts: Vec<&str> = Vec::new();
+    for (format, text) in outputs {
+        if only_json || *format == Format::Yaml {
+            push(&mut parts, text, !only_json);
+            continue;
         }
-        _ => "---\n",
-    };
-    let gap = if result.is_empty() || result.ends_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
-    let mut longer = Zeroizing::new(String::with_capacity(result.len() + text.len() + 8));
-    [result.as_str(), gap, separator, text]
-        .iter()
-        .for_each(|part| longer.push_str(part));
-    *result = longer;
+        let stream = seal_document::parse(text, Format::Json, &Limits::default())?;
+        for document in stream.documents() {
+            push(&mut parts, document.source().trim(), true);
+            parts.push("\n");
+        }
+    }
+    Ok(manifests::joined(&parts))
 }
 
-fn rendered(file: &ManifestFile, ring: &seal_core::KeyRing) -> Result<Zeroizing<String>, CommandError> {
+fn push<'t>(parts: &mut Vec<&'t str>, text: &'t str, is_yaml: bool) {
+    let Some(last) = parts.last() else {
+        parts.extend((!text.is_empty()).then_some(text));
+        return;
+    };
+    // Only a text's first character may be a byte-order mark.
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim().is_empty() {
+        return;
+    }
+    if !last.ends_with('\n') {
+        parts.push("\n");
+    }
+    if is_yaml && text.starts_with('%') {
+        // Directives count only behind a document that has been closed.
+        parts.push("...\n");
+    } else if is_yaml && !text.starts_with("---") {
+        parts.push("---\n");
+    }
+    parts.push(text);
+}
+
+fn rendered(
+    file: &ManifestFile,
+    ring: &seal_core::KeyRing,
+) -> Result<(Format, Zeroizing<String>), CommandError> {
     let secrets = opened(file, ring)?;
     let stream = file.parse()?;
-    manifests::rewrite(&stream, &secrets, false).map_err(|error| error.about(&file.source.shown()))
+    let text =
+        manifests::rewrite(&stream, &secrets, false).map_err(|error| error.about(&file.source.shown()))?;
+    Ok((stream.format(), text))
 }

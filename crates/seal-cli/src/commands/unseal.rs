@@ -1,9 +1,8 @@
 //! `seal unseal`: prints the Secrets in SealedSecrets, and nothing else of the manifests.
 
 use seal_document::Format;
-use zeroize::Zeroizing;
 
-use super::render::{append, join, opened};
+use super::render::{in_one, join, opened};
 use crate::arguments::{FormatArgument, UnsealArguments};
 use crate::command_error::CommandError;
 use crate::input;
@@ -15,9 +14,8 @@ use crate::{keys, output};
 pub(super) fn run(arguments: &UnsealArguments, terminal: Terminal) -> Result<(), CommandError> {
     output::guard_values(arguments.out_file.as_deref(), arguments.show_values)?;
     let ring = keys::ring(&arguments.keys)?;
-    let mut result = Zeroizing::new(String::new());
+    let mut outputs = Vec::new();
     let mut faulty: Option<CommandError> = None;
-    let mut count = 0;
     for source in input::sources(&arguments.input.paths, terminal)? {
         let file = ManifestFile::read(source)?;
         let format = match arguments.format {
@@ -28,9 +26,8 @@ pub(super) fn run(arguments: &UnsealArguments, terminal: Terminal) -> Result<(),
         match opened(&file, &ring) {
             Ok(secrets) => {
                 for secret in &secrets {
-                    append(&mut result, &manifests::render(&secret.value, format)?);
+                    outputs.push((format, manifests::render(&secret.value, format)?));
                 }
-                count += secrets.len();
             }
             Err(error) => faulty = Some(join(faulty, error)),
         }
@@ -38,8 +35,8 @@ pub(super) fn run(arguments: &UnsealArguments, terminal: Terminal) -> Result<(),
     if let Some(error) = faulty {
         return Err(error);
     }
-    if count == 0 {
+    if outputs.is_empty() {
         return Err(CommandError::input("there is no SealedSecret in the input"));
     }
-    output::write_private(arguments.out_file.as_deref(), &result)
+    output::write_private(arguments.out_file.as_deref(), &in_one(&outputs)?)
 }

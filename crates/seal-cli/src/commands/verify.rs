@@ -39,9 +39,13 @@ pub(super) fn run(arguments: &VerifyArguments, terminal: Terminal) -> Result<(),
         let file = ManifestFile::read(source)?;
         let stream = file.parse()?;
         let found = manifests::find(&stream).map_err(|error| error.about(&file.source.shown()))?;
-        for found in found.iter().filter(|found| found.kind == Kind::SealedSecret) {
-            count += 1;
+        for found in &found {
             let place = file.name_of(found);
+            if found.kind == Kind::Secret {
+                findings.extend(holds_values(&found.value).then(|| Finding::not_sealed(place)));
+                continue;
+            }
+            count += 1;
             match SealedSecret::from_value(&found.value) {
                 Ok(object) => {
                     let faults = evidence.judge(&object);
@@ -57,6 +61,9 @@ pub(super) fn run(arguments: &VerifyArguments, terminal: Terminal) -> Result<(),
                 }),
             }
         }
+    }
+    if count == 0 {
+        findings.push(Finding::nothing_sealed());
     }
     let text = match arguments.output {
         Rendition::Human => human(&findings),
@@ -108,6 +115,36 @@ impl Finding {
             remedy: fault.remedy(),
         }
     }
+
+    fn not_sealed(place: String) -> Self {
+        Self {
+            place,
+            entry: None,
+            code: "not-sealed",
+            reason: "NotSealed",
+            what: "is not sealed".to_owned(),
+            remedy: "seal it with `seal seal`, and change the values if they were ever pushed".to_owned(),
+        }
+    }
+
+    // Green without anything that was checked would hide a wrong path in a pipeline.
+    fn nothing_sealed() -> Self {
+        Self {
+            place: "all inputs".to_owned(),
+            entry: None,
+            code: "nothing-sealed",
+            reason: "NothingSealed",
+            what: "no SealedSecret found".to_owned(),
+            remedy: "name the files or folders that hold SealedSecrets".to_owned(),
+        }
+    }
+}
+
+fn holds_values(secret: &Value) -> bool {
+    let holds = |value: &Value| !value.is_null() && value.as_mapping().is_none_or(|map| !map.is_empty());
+    ["data", "stringData"]
+        .iter()
+        .any(|field| secret.get(field).is_some_and(holds))
 }
 
 fn human(findings: &[Finding]) -> String {

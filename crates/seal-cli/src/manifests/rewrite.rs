@@ -183,7 +183,8 @@ pub(super) fn with_line_breaks_of(source: &str, text: Zeroizing<String>) -> Zero
     text
 }
 
-pub(super) fn joined(parts: &[&str]) -> Zeroizing<String> {
+/// All of it in one piece, without leaving a copy behind.
+pub(crate) fn joined(parts: &[&str]) -> Zeroizing<String> {
     let mut whole = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
     parts.iter().for_each(|part| whole.push_str(part));
     whole

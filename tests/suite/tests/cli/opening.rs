@@ -211,3 +211,83 @@ fn every_faulty_object_is_told_not_only_the_first() {
         output.err()
     );
 }
+
+#[test]
+fn verify_finds_plain_secrets_and_the_absence_of_sealed_ones() {
+    let bench = Bench::new();
+    bench
+        .write("plain.yaml", secret("a: b"))
+        .write("sealed.yaml", bench.sealed(&secret("a: b")))
+        .write(
+            "empty.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: token}\n",
+        )
+        .write("config.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+    let output = bench.seal("verify sealed.yaml plain.yaml");
+    assert_eq!(output.code, 1);
+    assert!(
+        output
+            .out()
+            .starts_with("plain.yaml:1:1: Secret prod/db: is not sealed [not-sealed]\n  try: ")
+            && output.out().contains("seal seal")
+            && !output.out().contains("no SealedSecret"),
+        "{}",
+        output.out()
+    );
+    assert_eq!(bench.seal("verify sealed.yaml empty.yaml config.yaml").code, 0);
+
+    let output = bench.seal("verify config.yaml");
+    assert_eq!(output.code, 1);
+    assert!(
+        output.out().contains("no SealedSecret found [nothing-sealed]"),
+        "{}",
+        output.out()
+    );
+
+    let output = bench.seal("verify plain.yaml --output json");
+    assert_eq!(output.code, 1);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["checked"], 0);
+    assert_eq!(report["findings"][0]["reason"], "NotSealed");
+    assert_eq!(report["findings"][1]["reason"], "NothingSealed");
+}
+
+#[test]
+fn a_folder_of_yaml_and_json_comes_out_as_one_text_that_reads_back() {
+    let bench = Bench::new();
+    let yaml = bench.sealed(&secret("a: b"));
+    let json = done(&bench.seal_with("seal --cert cert.pem --format json", secret("c: d")));
+    let folder = bench.folder.path().join("mixed");
+    std::fs::create_dir(&folder).unwrap();
+    let files = [
+        ("a.json", format!("{json}{json}")),
+        ("b.yaml", yaml.trim_end().to_owned()),
+        ("c.json", json.clone()),
+        ("d.yaml", yaml),
+    ];
+    for command in ["render", "unseal"] {
+        for first in 0..files.len() {
+            // From JSON on and from YAML on.
+            for (name, text) in &files {
+                std::fs::remove_file(folder.join(name)).unwrap_or_default();
+                if *name >= files[first].0 {
+                    std::fs::write(folder.join(name), text).unwrap();
+                }
+            }
+            let text = done(&bench.seal(&format!("{command} --keys key.pem mixed")));
+            let output = bench.seal_with("verify", text.clone());
+            let expected = [5, 3, 2, 1][first];
+            assert_eq!(output.out().matches("is not sealed").count(), expected, "{text}");
+        }
+    }
+    std::fs::write(folder.join("d.yaml"), "apiVersion: v1\nkind: ConfigMap").unwrap();
+    std::fs::write(folder.join("e.json"), &json).unwrap();
+    let text = done(&bench.seal("render --keys key.pem mixed"));
+    assert!(text.contains("kind: ConfigMap\n---\n{"), "{text}");
+
+    std::fs::remove_file(folder.join("d.yaml")).unwrap();
+    std::fs::write(folder.join("d.json"), &json).unwrap();
+    let text = done(&bench.seal("unseal --keys key.pem mixed --format json"));
+    let count = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+    assert_eq!(count.map(Result::unwrap).count(), 2, "{text}");
+}

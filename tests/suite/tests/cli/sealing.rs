@@ -326,3 +326,58 @@ fn a_merge_key_cannot_hide_a_secret() {
         "{sealed}"
     );
 }
+
+#[test]
+fn a_kind_in_the_wrong_case_is_refused_and_nothing_is_written() {
+    let bench = Bench::new();
+    let listed = "apiVersion: v1\nkind: list\nitems: []\n";
+    for (manifest, complaint) in [
+        (
+            secret("a: b").replace("kind: Secret", "kind: secret"),
+            "line 1: kind secret: did you mean Secret?",
+        ),
+        (
+            secret("a: b")
+                .replace("kind: Secret", "kind: SECRET")
+                .replace("apiVersion: v1\n", ""),
+            "kind SECRET: did you mean Secret?",
+        ),
+        (
+            "apiVersion: bitnami.com/v1alpha1\nkind: Sealedsecret\n".to_owned(),
+            "kind Sealedsecret: did you mean SealedSecret?",
+        ),
+        (listed.to_owned(), "kind list: did you mean List?"),
+        (
+            "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: secret, data: {a: Yg==}}\n"
+                .to_owned(),
+            "line 4: kind secret: did you mean Secret?",
+        ),
+    ] {
+        bench.write("s.yaml", manifest);
+        refused(
+            &bench.seal("seal s.yaml --cert cert.pem -w out.yaml"),
+            3,
+            complaint,
+        );
+        assert!(!bench.folder.path().join("out.yaml").exists());
+    }
+    let other = "apiVersion: example.org/v1\nkind: secret\n";
+    assert_eq!(bench.sealed(other), other);
+}
+
+#[test]
+fn empty_standard_input_is_a_pipe_that_broke() {
+    let bench = Bench::new();
+    for line in [
+        "seal --cert cert.pem",
+        "unseal --keys key.pem",
+        "render --keys key.pem",
+        "verify",
+    ] {
+        for input in ["", "# nothing\n", "---\n"] {
+            let output = bench.seal_with(line, input);
+            refused(&output, 3, "standard input: there is no document");
+            assert!(output.err().contains("try: "), "{}", output.err());
+        }
+    }
+}
