@@ -67,6 +67,9 @@ pub enum OpenError {
     },
 }
 
+// A quarter: at most four keys come forward.
+const GOOD_PART: u64 = 4;
+
 impl RingKey {
     /// A key that counts as made at `since`.
     pub fn new(key: PrivateKey, since: Timestamp) -> Self {
@@ -166,10 +169,15 @@ impl KeyRing {
             .iter()
             .filter(|key| key.key.may_open(envelope.wrapped_key))
             .collect();
-        // Each count is read once: other threads raise them meanwhile, and sorting panics where an order
-        // contradicts itself.
+        // Only a key that opens a good part of everything comes forward: where values are spread evenly,
+        // the keys just used are the least likely. Each count is read once: other threads raise them
+        // meanwhile, and sorting panics where an order contradicts itself.
         if let Some((_newest, older)) = fitting.split_first_mut() {
-            older.sort_by_cached_key(|key| Reverse(key.opened.load(Ordering::Relaxed)));
+            let all: u64 = self.0.iter().map(|key| key.opened.load(Ordering::Relaxed)).sum();
+            older.sort_by_cached_key(|key| {
+                let opened = key.opened.load(Ordering::Relaxed);
+                Reverse(if opened * GOOD_PART >= all { opened } else { 0 })
+            });
         }
         let rank = |key: &RingKey| {
             let name = Some(key.fingerprint());

@@ -206,3 +206,24 @@ fn sealing_without_randomness_returns_nothing() {
     }
     assert!(seal(b"v", key().public(), &label(), &mut Broken).is_err());
 }
+
+#[test]
+fn a_key_that_opens_most_comes_forward_and_keys_used_evenly_do_not() {
+    let keys: Vec<_> = (0..4).map(|second| RingKey::new(key(), at(second))).collect();
+    let names: Vec<_> = keys.iter().map(RingKey::fingerprint).collect();
+    let ring = KeyRing::new(keys).unwrap();
+    let mut bytes = vec![1, 0];
+    bytes.resize(2 + 256 + 16, 0);
+    let envelope = Envelope::parse(&bytes).unwrap();
+    let order = || -> Vec<_> {
+        let candidates = ring.candidates(&envelope, TrialHints::default());
+        candidates.iter().map(|key| key.fingerprint()).collect()
+    };
+    let opened = |name, count| ring.find(name).unwrap().opened.store(count, Ordering::Relaxed);
+    opened(names[0], 1);
+    opened(names[1], 2);
+    opened(names[3], 20);
+    assert_eq!(order(), [names[3], names[2], names[1], names[0]]);
+    opened(names[0], 40);
+    assert_eq!(order(), [names[3], names[0], names[2], names[1]]);
+}

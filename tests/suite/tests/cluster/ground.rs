@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 /// Enough for a controller on two busy cores.
-pub(crate) const SOON: Duration = Duration::from_secs(40);
+pub(crate) const SOON: Duration = Duration::from_secs(120);
 /// The namespace of the controller that serves most tests.
 pub(crate) const HOME: &str = "seal";
 /// The label of objects that it leaves to another controller.
