@@ -10,7 +10,9 @@ use kube::api::{Api, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::PartialObjectMeta;
 use seal_api::SealedSecret;
 use seal_core::{Envelope, Scope, TrialHints, decode_base64};
-use seal_testbed::{ADMIN, ControlPlane, Process, UpstreamController, sealed_secrets_crd, wait_for};
+use seal_testbed::{
+    ADMIN, AuditMark, ControlPlane, Process, UpstreamController, sealed_secrets_crd, wait_for,
+};
 use serde_json::json;
 
 use crate::command::build;
@@ -156,19 +158,8 @@ impl Load {
         let begin = Instant::now();
         let flags = ["--kubeclient-qps=-1", "--key-renew-period=0"];
         let process = UpstreamController::start(&plane, HOME, &flags).await?;
-        self.wait_until_synced(&plane).await?;
-        let wall = begin.elapsed();
-        let calls = plane
-            .audit()
-            .since(mark)
-            .await?
-            .user(&format!("{HOME}:sealed-secrets-controller"))
-            .len();
-        Ok(Measured {
-            wall,
-            processor: processor_time(process.pid())?,
-            calls,
-        })
+        self.synced(&plane, &process, "sealed-secrets-controller", (mark, begin))
+            .await
     }
 
     async fn run_ours(&self, controller: &Path) -> anyhow::Result<Measured> {
@@ -187,18 +178,28 @@ impl Load {
         let environment = [("POD_NAMESPACE", HOME.to_owned())];
         let process =
             Process::start_as_pod(&plane, (HOME, account), controller, [""; 0], environment).await?;
-        self.wait_until_synced(&plane).await?;
+        self.synced(&plane, &process, account, (mark, begin)).await
+    }
+
+    // What `process` has cost since it began, once its work is done.
+    async fn synced(
+        &self,
+        plane: &ControlPlane,
+        process: &Process,
+        account: &str,
+        (mark, begin): (AuditMark, Instant),
+    ) -> anyhow::Result<Measured> {
+        self.wait_until_synced(plane).await?;
         let wall = begin.elapsed();
         let calls = plane
             .audit()
             .since(mark)
             .await?
-            .user(&format!("{HOME}:{account}"))
-            .len();
+            .user(&format!("{HOME}:{account}"));
         Ok(Measured {
             wall,
             processor: processor_time(process.pid())?,
-            calls,
+            calls: calls.len(),
         })
     }
 
