@@ -11,6 +11,7 @@ mod certificate;
 mod cluster;
 mod command_error;
 mod commands;
+mod cores;
 mod file_system;
 mod input;
 mod keys;

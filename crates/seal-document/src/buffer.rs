@@ -16,6 +16,8 @@ impl Buffer {
             let capacity = (self.0.len() + text.len()).max(2 * self.0.capacity()).max(256);
             let mut grown = Zeroizing::new(String::with_capacity(capacity));
             grown.push_str(&self.0);
+            // What lies behind a text's end is wiped in one go, what lies before it byte by byte.
+            self.0.clear();
             self.0.zeroize();
             self.0 = grown;
         }

@@ -113,6 +113,21 @@ impl Value {
         }))
     }
 
+    /// About how many bytes a text of this takes: enough that a writer's buffer seldom has to grow.
+    pub(crate) fn size_hint(&self) -> usize {
+        const LAYOUT: usize = 24;
+        LAYOUT
+            + match self {
+                Self::String(text) => text.len(),
+                Self::Sequence(items) => items.iter().map(Self::size_hint).sum(),
+                Self::Mapping(mapping) => mapping
+                    .iter()
+                    .map(|(key, value)| key.len() + value.size_hint())
+                    .sum(),
+                _ => 0,
+            }
+    }
+
     /// What this is, in one word, for error messages.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -4,7 +4,6 @@
 //! the engine's.
 
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use seal_api::{Secret, annotations};
 use seal_core::{Certificate, Plaintext, Scope, SystemRandom};
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::arguments::{DestinationArguments, FormatArgument, SealArguments};
 use crate::certificate::CertificateSource;
 use crate::command_error::CommandError;
+use crate::cores;
 use crate::input::{self, Source};
 use crate::manifests::{self, Found, Kind, ManifestFile, Replacement};
 use crate::output;
@@ -133,44 +133,21 @@ struct Sealed {
 const JOBS_PER_THREAD: usize = 16;
 
 fn seal_all(jobs: &[Job], certificate: &Certificate, allow_empty: bool) -> Result<Vec<Sealed>, CommandError> {
-    let seal_share = |share: &[Job]| -> Result<Vec<Sealed>, CommandError> {
-        let seal = |job: &Job| {
-            let key = certificate.key();
-            let object = sealed_secret::seal(&job.secret, key, job.scope, allow_empty, &mut SystemRandom)
-                .map_err(|fault| CommandError::from(fault).about(&job.place))?;
-            Ok(Sealed {
-                manifest: object.to_value(),
-                bytes: object
-                    .spec
-                    .encrypted_data
-                    .values()
-                    .flatten()
-                    .map(|text| text.len() + 8)
-                    .sum(),
-            })
-        };
-        share.iter().map(seal).collect()
-    };
-    let threads = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(jobs.len() / JOBS_PER_THREAD)
-        .max(1);
-    if threads == 1 {
-        return seal_share(jobs);
-    }
-    let shares: Vec<_> = thread::scope(|scope| {
-        let shares = jobs.chunks(jobs.len().div_ceil(threads));
-        let running: Vec<_> = shares.map(|share| scope.spawn(|| seal_share(share))).collect();
-        running
-            .into_iter()
-            .map(|thread| thread.join().expect("sealing does not panic"))
-            .collect()
-    });
-    let mut sealed = Vec::with_capacity(jobs.len());
-    for share in shares {
-        sealed.extend(share?);
-    }
-    Ok(sealed)
+    cores::share(jobs, JOBS_PER_THREAD, |job| {
+        let key = certificate.key();
+        let object = sealed_secret::seal(&job.secret, key, job.scope, allow_empty, &mut SystemRandom)
+            .map_err(|fault| CommandError::from(fault).about(&job.place))?;
+        Ok(Sealed {
+            manifest: object.to_value(),
+            bytes: object
+                .spec
+                .encrypted_data
+                .values()
+                .flatten()
+                .map(|text| text.len() + 8)
+                .sum(),
+        })
+    })
 }
 
 /// What the API server allows for all values of a Secret.

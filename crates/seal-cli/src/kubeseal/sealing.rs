@@ -2,14 +2,13 @@
 //!
 //! Reading, writing and the certificate are others' business.
 
-use std::thread;
-
 use seal_api::annotations;
 use seal_core::{EncryptionLabel, Namespace, ObjectName, Plaintext, PublicKey, Scope, SystemRandom};
 use seal_document::{Mapping, Value};
 
 use super::failure::Failure;
 use super::namespace::NamespaceSource;
+use crate::cores;
 
 /// What flags and target demand of every document.
 pub(super) struct Demands<'a> {
@@ -93,41 +92,19 @@ pub(super) fn prepare(mut secret: Value, demands: &Demands<'_>) -> Result<Prepar
     })
 }
 
+// One public RSA operation takes a tenth of a millisecond.
+const JOBS_PER_THREAD: usize = 16;
+
 /// Seals everything, on all cores, and hands the finished objects back in order.
 pub(super) fn seal_all(prepared: Vec<Prepared>, key: &PublicKey) -> Result<Vec<Value>, Failure> {
     let jobs: Vec<(&Plaintext, &EncryptionLabel)> = prepared
         .iter()
         .flat_map(|object| object.entries.iter().map(|(_, value)| (value, &object.label)))
         .collect();
-    let workers = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(jobs.len() / 8)
-        .max(1);
-    let share = jobs.len().div_ceil(workers).max(1);
-    let sealed: Vec<Result<Vec<String>, Failure>> = thread::scope(|scope| {
-        let seal_share = |share: &[(&Plaintext, &EncryptionLabel)]| {
-            share
-                .iter()
-                .map(|(value, label)| seal_value(value, key, label))
-                .collect()
-        };
-        if workers == 1 {
-            return vec![seal_share(&jobs)];
-        }
-        let threads: Vec<_> = jobs
-            .chunks(share)
-            .map(|share| scope.spawn(move || seal_share(share)))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("sealing does not panic"))
-            .collect()
-    });
-    let mut sealed = sealed
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flatten();
+    let mut sealed = cores::share(&jobs, JOBS_PER_THREAD, |(value, label)| {
+        seal_value(value, key, label)
+    })?
+    .into_iter();
     let mut objects = Vec::with_capacity(prepared.len());
     for Prepared {
         mut object, entries, ..

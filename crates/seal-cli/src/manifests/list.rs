@@ -23,8 +23,8 @@ pub(super) fn splice_items(
     document: &Document<'_>,
     replacements: &[Replacement],
     keep_comments: bool,
-    splices: &mut Vec<Splice>,
-) -> Result<(), CommandError> {
+) -> Result<Vec<Splice>, CommandError> {
+    let mut splices = Vec::with_capacity(replacements.len() + 1);
     let root = document.root().expect("a list was found in it");
     let source = document.source();
     let offset = document.span().start;
@@ -106,7 +106,7 @@ pub(super) fn splice_items(
         let dash = before
             + without_comments(
                 &source[before..node.span().start - offset],
-                splices,
+                &mut splices,
                 before + offset,
             );
         let dash_column = column_of(source, dash);
@@ -122,7 +122,7 @@ pub(super) fn splice_items(
             text: with_line_breaks_of(source, text),
         });
     }
-    Ok(())
+    Ok(splices)
 }
 
 // Cuts comment lines between two items; the answer is where the dash stands.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::comments::Comments;
 use super::{Found, Place, list};
 use crate::command_error::CommandError;
+use crate::cores;
 
 /// A manifest and the place it is for.
 pub(crate) struct Replacement {
@@ -24,15 +25,19 @@ pub(super) struct Splice {
     pub(super) text: Zeroizing<String>,
 }
 
+// Writing a document takes some ten microseconds.
+const DOCUMENTS_PER_THREAD: usize = 100;
+
 /// The text of `stream` with `replacements`, which are in the order of the text, in their places.
 pub(crate) fn rewrite(
     stream: &Stream<'_>,
     replacements: &[Replacement],
     keep_comments: bool,
 ) -> Result<Zeroizing<String>, CommandError> {
-    let mut splices = Vec::new();
-    let mut lists = false;
-    for group in replacements.chunk_by(|one, next| one.place.document == next.place.document) {
+    let groups: Vec<&[Replacement]> = replacements
+        .chunk_by(|one, next| one.place.document == next.place.document)
+        .collect();
+    let splices = cores::share(&groups, DOCUMENTS_PER_THREAD, |group| {
         let document = &stream.documents()[group[0].place.document];
         match group {
             [
@@ -40,15 +45,14 @@ pub(crate) fn rewrite(
                     place: Place { item: None, .. },
                     value,
                 },
-            ] => {
-                splices.push(whole(document, value, keep_comments)?);
-            }
-            items => {
-                lists = true;
-                list::splice_items(document, items, keep_comments, &mut splices)?;
-            }
+            ] => Ok(vec![whole(document, value, keep_comments)?]),
+            items => list::splice_items(document, items, keep_comments),
         }
-    }
+    })?;
+    let splices: Vec<Splice> = splices.into_iter().flatten().collect();
+    let lists = replacements
+        .iter()
+        .any(|replacement| replacement.place.item.is_some());
     let text = apply(stream.text(), &splices);
     if lists {
         list::prove(stream, &text, replacements)?;

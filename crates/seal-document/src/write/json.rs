@@ -106,7 +106,7 @@ pub(crate) struct FlowWriter<'s> {
 
 impl FlowWriter<'_> {
     pub(crate) fn write(&self, value: &Value) -> Result<Zeroizing<String>, WriteError> {
-        let mut out = Buffer::default();
+        let mut out = Buffer::with_capacity(value.size_hint());
         self.value(&mut out, value, 1)?;
         Ok(out.finish())
     }

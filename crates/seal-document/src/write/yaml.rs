@@ -22,6 +22,7 @@ pub fn to_yaml(value: &Value, order: KeyOrder) -> Result<Zeroizing<String>, Writ
         order,
     };
     let mut emitter = Emitter::new(layout);
+    emitter.out = Buffer::with_capacity(value.size_hint());
     emitter.node(value, Context::Root)?;
     emitter.line();
     Ok(emitter.out.finish())
@@ -199,6 +200,12 @@ impl Emitter {
         if !self.whitespace {
             self.put(' ');
         }
+        if !text.contains(' ') {
+            self.put_all(text);
+            self.whitespace = false;
+            self.indention = false;
+            return;
+        }
         let mut spaces = false;
         let mut characters = text.chars().peekable();
         while let Some(character) = characters.next() {
@@ -316,7 +323,7 @@ impl Emitter {
             let content = line.strip_suffix('\n').unwrap_or(line);
             if !content.is_empty() {
                 self.line();
-                content.chars().for_each(|character| self.put(character));
+                self.put_all(content);
                 self.indention = false;
             }
             if line.len() > content.len() {
@@ -343,7 +350,7 @@ impl Emitter {
         if needs_space && !self.whitespace {
             self.put(' ');
         }
-        indicator.chars().for_each(|character| self.put(character));
+        self.put_all(indicator);
         self.whitespace = whitespace;
         self.indention &= indention;
     }
@@ -351,6 +358,11 @@ impl Emitter {
     fn put(&mut self, character: char) {
         self.out.push(character);
         self.column += 1;
+    }
+
+    fn put_all(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += text.chars().count();
     }
 
     fn put_break(&mut self) {
