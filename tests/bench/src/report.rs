@@ -60,6 +60,20 @@ fn timed(work: &mut impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Durati
     Ok(begin.elapsed())
 }
 
+/// How long `work` takes when every core does it at once.
+pub(crate) fn on_all_cores(work: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<Duration> {
+    let cores = std::thread::available_parallelism()?.get();
+    let begin = Instant::now();
+    let done: anyhow::Result<Vec<()>> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..cores).map(|_| scope.spawn(&work)).collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().expect("a measured thread does not panic"))
+            .collect()
+    });
+    done.map(|_| begin.elapsed())
+}
+
 /// `duration` in milliseconds, for people.
 pub(crate) fn milliseconds(duration: Duration) -> String {
     let milliseconds = duration.as_secs_f64() * 1e3;
