@@ -20,15 +20,15 @@ pub(crate) fn share<T: Sync, U: Send, E: Send>(
         return items.iter().map(work).collect();
     }
     let work = &work;
+    let done = |share: &[T]| -> Result<Vec<U>, E> { share.iter().map(work).collect() };
+    let (own, others) = items.split_at(items.len() / threads);
     let shares: Vec<Result<Vec<U>, E>> = thread::scope(|scope| {
-        let shares = items.chunks(items.len().div_ceil(threads));
-        let running: Vec<_> = shares
-            .map(|share| scope.spawn(move || share.iter().map(work).collect()))
-            .collect();
-        running
+        let others = others.chunks(others.len().div_ceil(threads - 1));
+        let running: Vec<_> = others.map(|share| scope.spawn(move || done(share))).collect();
+        let joined = running
             .into_iter()
-            .map(|thread| thread.join().expect("what is shared does not panic"))
-            .collect()
+            .map(|thread| thread.join().expect("what is shared does not panic"));
+        std::iter::once(done(own)).chain(joined).collect()
     });
     let mut all = Vec::with_capacity(items.len());
     for share in shares {

@@ -1,24 +1,21 @@
 //! A growing text that leaves no copy of itself behind when it moves. It formats nothing.
 
-use zeroize::{Zeroize, Zeroizing};
+use crate::wiped::WipedText;
 
-/// Text under construction. `String` would free its old memory unwiped whenever it grows.
+/// WipedText under construction. `String` would free its old memory unwiped whenever it grows.
 #[derive(Default)]
-pub(crate) struct Buffer(Zeroizing<String>);
+pub(crate) struct Buffer(WipedText);
 
 impl Buffer {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self(Zeroizing::new(String::with_capacity(capacity)))
+        Self(WipedText::with_capacity(capacity))
     }
 
     pub(crate) fn push_str(&mut self, text: &str) {
         if self.0.capacity() - self.0.len() < text.len() {
             let capacity = (self.0.len() + text.len()).max(2 * self.0.capacity()).max(256);
-            let mut grown = Zeroizing::new(String::with_capacity(capacity));
+            let mut grown = WipedText::with_capacity(capacity);
             grown.push_str(&self.0);
-            // What lies behind a text's end is wiped in one go, what lies before it byte by byte.
-            self.0.clear();
-            self.0.zeroize();
             self.0 = grown;
         }
         self.0.push_str(text);
@@ -32,7 +29,7 @@ impl Buffer {
         &self.0
     }
 
-    pub(crate) fn finish(self) -> Zeroizing<String> {
+    pub(crate) fn finish(self) -> WipedText {
         self.0
     }
 }

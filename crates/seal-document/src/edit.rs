@@ -7,7 +7,7 @@ mod plan;
 mod splicer;
 mod verify;
 
-use zeroize::Zeroizing;
+use crate::wiped::WipedText;
 
 use crate::buffer::Buffer;
 use crate::error::ParseError;
@@ -109,7 +109,7 @@ impl<'s, 't> Edits<'s, 't> {
     ///
     /// # Errors
     /// Where a change cannot be made, or not without touching something else.
-    pub fn apply(self) -> Result<Zeroizing<String>, EditError> {
+    pub fn apply(self) -> Result<WipedText, EditError> {
         let stream = self.stream;
         let mut plans: Vec<Branch> = Vec::new();
         plans.resize_with(stream.documents().len(), Branch::default);
@@ -173,11 +173,11 @@ fn damage(document: usize) -> EditError {
 /// Bytes to be replaced by a text.
 struct Splice {
     span: Span,
-    text: Zeroizing<String>,
+    text: WipedText,
 }
 
 /// The text with all splices in it, or none where they overlap.
-fn apply(text: &str, mut splices: Vec<Splice>) -> Option<Zeroizing<String>> {
+fn apply(text: &str, mut splices: Vec<Splice>) -> Option<WipedText> {
     // Stable: what is inserted before a removed range comes first.
     splices.sort_by_key(|splice| (splice.span.start, splice.span.end));
     let grown: usize = splices.iter().map(|splice| splice.text.len()).sum();

@@ -33,6 +33,7 @@ mod stream;
 mod text;
 mod timestamp;
 mod value;
+mod wiped;
 mod write;
 mod yaml;
 
@@ -46,4 +47,5 @@ pub use schema::{DuplicateKeys, Schema, ValueError, ValueFault};
 pub use stream::{Document, Documents, Stream, documents, parse};
 pub use text::{Position, Span, decode};
 pub use value::{Mapping, Value};
+pub use wiped::WipedText;
 pub use write::{JsonStyle, KeyOrder, WriteError, to_json, to_yaml};

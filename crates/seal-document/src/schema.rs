@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::wiped::WipedText;
 use zeroize::Zeroizing;
 
 use crate::format::Format;
@@ -153,7 +154,7 @@ fn collect_anchors<'d, 't>(node: &'d Node<'t>, anchors: &mut HashMap<usize, &'d 
 struct Fault(Position, ValueFault);
 
 /// A key, its value, and where the key stands unless a merge brought it.
-type Entry = (Zeroizing<String>, Value, Option<Position>);
+type Entry = (WipedText, Value, Option<Position>);
 
 struct Reader<'d, 't> {
     json: bool,
@@ -274,10 +275,10 @@ impl<'d, 't> Reader<'d, 't> {
         }
     }
 
-    fn key(&mut self, node: &'d Node<'t>) -> Result<Zeroizing<String>, Fault> {
+    fn key(&mut self, node: &'d Node<'t>) -> Result<WipedText, Fault> {
         let key = self.value(node)?;
         key_text(key)
-            .map(Zeroizing::new)
+            .map(WipedText::new)
             .ok_or(Fault(node.position, ValueFault::UnsupportedKey))
     }
 }
@@ -393,8 +394,8 @@ fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// Each byte that is no UTF-8 becomes U+FFFD, as `encoding/json` does.
-fn replace_invalid(bytes: &[u8]) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 3));
+fn replace_invalid(bytes: &[u8]) -> WipedText {
+    let mut text = WipedText::with_capacity(bytes.len() * 3);
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
         chunk

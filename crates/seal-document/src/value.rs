@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use crate::wiped::WipedText;
 
 use crate::number;
 use crate::path::{Path, Step};
@@ -22,8 +22,8 @@ pub enum Value {
     Unsigned(u64),
     /// Any other number.
     Float(f64),
-    /// Text.
-    String(Zeroizing<String>),
+    /// WipedText.
+    String(WipedText),
     /// A list.
     Sequence(Vec<Value>),
     /// Entries by key.
@@ -101,8 +101,8 @@ impl Value {
     /// `true`, `1.5` for 1.50, nothing for null. None for mappings and sequences, which it refuses.
     ///
     /// Floats pass through 32 bits on the way, as they do there.
-    pub fn stringify(&self) -> Option<Zeroizing<String>> {
-        Some(Zeroizing::new(match self {
+    pub fn stringify(&self) -> Option<WipedText> {
+        Some(WipedText::new(match self {
             Self::Null => String::new(),
             Self::Bool(truth) => truth.to_string(),
             Self::Integer(number) => number.to_string(),
@@ -150,18 +150,18 @@ impl fmt::Debug for Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::String(Zeroizing::new(text.to_owned()))
+        Self::String(WipedText::new(text.to_owned()))
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::String(Zeroizing::new(text))
+        Self::String(WipedText::new(text))
     }
 }
 
-impl From<Zeroizing<String>> for Value {
-    fn from(text: Zeroizing<String>) -> Self {
+impl From<WipedText> for Value {
+    fn from(text: WipedText) -> Self {
         Self::String(text)
     }
 }
@@ -192,7 +192,7 @@ impl From<Mapping> for Value {
 
 /// Entries in the order in which they came, each key once.
 #[derive(Clone, Default)]
-pub struct Mapping(Vec<(Zeroizing<String>, Value)>);
+pub struct Mapping(Vec<(WipedText, Value)>);
 
 impl Mapping {
     /// No entries.
@@ -235,7 +235,7 @@ impl Mapping {
     ///
     /// Looks through all entries; to make a large mapping, collect it.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
-        let key = Zeroizing::new(key.into());
+        let key = WipedText::new(key.into());
         match self.get_mut(&key) {
             Some(place) => Some(std::mem::replace(place, value.into())),
             None => {
@@ -262,7 +262,7 @@ impl Mapping {
     }
 
     /// Keeps the last entry of each key, at the place of the first.
-    pub(crate) fn from_entries(mut entries: Vec<(Zeroizing<String>, Value)>) -> Self {
+    pub(crate) fn from_entries(mut entries: Vec<(WipedText, Value)>) -> Self {
         let mut order: Vec<usize> = (0..entries.len()).collect();
         order.sort_by(|left, right| entries[*left].0.as_str().cmp(&entries[*right].0));
         let mut dropped = vec![false; entries.len()];
@@ -299,13 +299,13 @@ impl<K: Into<String>, V: Into<Value>> FromIterator<(K, V)> for Mapping {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let entries = entries
             .into_iter()
-            .map(|(key, value)| (Zeroizing::new(key.into()), value.into()));
+            .map(|(key, value)| (WipedText::new(key.into()), value.into()));
         Self::from_entries(entries.collect())
     }
 }
 
 impl IntoIterator for Mapping {
-    type Item = (Zeroizing<String>, Value);
+    type Item = (WipedText, Value);
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::{Secret, annotations};
 use seal_core::Plaintext;
+use seal_document::WipedText;
 use seal_document::{Format, JsonStyle, KeyOrder, Mapping, Value, to_json};
-use zeroize::Zeroizing;
 
 use crate::arguments::{ClusterArguments, KeyArguments, KeysCommand, Rendition};
 use crate::command_error::CommandError;
@@ -195,7 +195,7 @@ fn secret_of(key: &StoredKey, index: usize, cluster: &ClusterArguments) -> Secre
     secret
 }
 
-fn manifest(keys: &[StoredKey], cluster: &ClusterArguments) -> Result<Zeroizing<String>, CommandError> {
+fn manifest(keys: &[StoredKey], cluster: &ClusterArguments) -> Result<WipedText, CommandError> {
     let items: Vec<Value> = keys
         .iter()
         .enumerate()

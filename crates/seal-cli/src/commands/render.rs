@@ -2,8 +2,8 @@
 //! everything else passes through. One that does not open leaves no output at all.
 
 use seal_api::SealedSecret;
+use seal_document::WipedText;
 use seal_document::{Format, Limits};
-use zeroize::Zeroizing;
 
 use crate::arguments::RenderArguments;
 use crate::command_error::CommandError;
@@ -65,7 +65,7 @@ pub(super) fn join(earlier: Option<CommandError>, error: CommandError) -> Comman
 
 /// The outputs in one text that reads back as all their documents. JSON alone stays JSON, which needs
 /// nothing in between; with YAML, every document of it becomes one of YAML.
-pub(super) fn in_one(outputs: &[(Format, Zeroizing<String>)]) -> Result<Zeroizing<String>, CommandError> {
+pub(super) fn in_one(outputs: &[(Format, WipedText)]) -> Result<WipedText, CommandError> {
     let only_json = outputs.iter().all(|(format, _)| *format == Format::Json);
     let mut parts: Vec<&str> = Vec::new();
     for (format, text) in outputs {
@@ -104,10 +104,7 @@ fn push<'t>(parts: &mut Vec<&'t str>, text: &'t str, is_yaml: bool) {
     parts.push(text);
 }
 
-fn rendered(
-    file: &ManifestFile,
-    ring: &seal_core::KeyRing,
-) -> Result<(Format, Zeroizing<String>), CommandError> {
+fn rendered(file: &ManifestFile, ring: &seal_core::KeyRing) -> Result<(Format, WipedText), CommandError> {
     let secrets = opened(file, ring)?;
     let stream = file.parse()?;
     let text =

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use seal_api::{Secret, annotations};
 use seal_core::{Certificate, Plaintext, Scope, SystemRandom};
+use seal_document::WipedText;
 use seal_document::{Format, Schema, Stream, Value};
 use seal_engine::sealed_secret;
-use zeroize::Zeroizing;
 
 use crate::arguments::{DestinationArguments, FormatArgument, SealArguments};
 use crate::certificate::CertificateSource;
@@ -181,7 +181,7 @@ fn result(
     stream: &Stream<'_>,
     replacements: &[Replacement],
     arguments: &SealArguments,
-) -> Result<Zeroizing<String>, CommandError> {
+) -> Result<WipedText, CommandError> {
     let wanted = arguments.format.map(format_of);
     let text = manifests::rewrite(stream, replacements, arguments.keep_comments)?;
     let text = match wanted.filter(|wanted| *wanted != stream.format()) {
@@ -205,9 +205,9 @@ fn format_of(format: FormatArgument) -> Format {
     }
 }
 
-fn converted(text: &str, format: Format, wanted: Format) -> Result<Zeroizing<String>, CommandError> {
+fn converted(text: &str, format: Format, wanted: Format) -> Result<WipedText, CommandError> {
     let stream = seal_document::parse(text, format, &seal_document::Limits::default())?;
-    let mut converted = Zeroizing::new(String::with_capacity(text.len() * 2));
+    let mut converted = WipedText::with_capacity(text.len() * 2);
     for document in stream
         .documents()
         .iter()
@@ -264,7 +264,7 @@ impl<'a> Destination<'a> {
     fn write(
         &self,
         files: &[ManifestFile],
-        texts: &[Zeroizing<String>],
+        texts: &[WipedText],
         changes: &[Vec<Replacement>],
         terminal: Terminal,
     ) -> Result<(), CommandError> {

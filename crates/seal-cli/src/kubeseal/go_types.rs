@@ -4,7 +4,7 @@
 //! the other: unknown fields go, scalars become strings where the struct has strings, zero values are
 //! left out, fields come in the struct's order, maps are sorted. What a document means is not known here.
 
-use seal_document::{Mapping, Value};
+use seal_document::{Mapping, Value, WipedText};
 use zeroize::Zeroizing;
 
 mod structs;
@@ -298,7 +298,7 @@ impl Decoder {
         (!entries.is_empty()).then_some(Value::Mapping(entries))
     }
 
-    fn text(&mut self, value: &Value, place: &Place, wanted: &str) -> Option<Zeroizing<String>> {
+    fn text(&mut self, value: &Value, place: &Place, wanted: &str) -> Option<WipedText> {
         let text = value.stringify();
         if text.is_none() {
             self.mismatch(value, place, wanted);
@@ -306,7 +306,7 @@ impl Decoder {
         text
     }
 
-    fn bytes(&mut self, value: &Value, place: &Place, wanted: &str) -> Option<Zeroizing<String>> {
+    fn bytes(&mut self, value: &Value, place: &Place, wanted: &str) -> Option<WipedText> {
         match value {
             Value::String(text) => match seal_core::decode_base64(text) {
                 Ok(bytes) => {

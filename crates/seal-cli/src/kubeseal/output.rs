@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use seal_core::{RandomSource, SystemRandom};
-use seal_document::{JsonStyle, KeyOrder, Value};
+use seal_document::{JsonStyle, KeyOrder, Value, WipedText};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::failure::Failure;
@@ -32,10 +32,10 @@ impl OutputFormat {
     }
 
     /// One object as upstream prints it; its fields must stand in their Go struct's order.
-    pub(super) fn render(self, object: &Value) -> Zeroizing<String> {
+    pub(super) fn render(self, object: &Value) -> WipedText {
         const FINITE: &str =
             "manifests hold no infinite numbers: JSON and YAML 1.1 schemas refuse them on the way in";
-        let mut out = Zeroizing::new(String::new());
+        let mut out = WipedText::default();
         match self {
             Self::Json => {
                 let style = JsonStyle {

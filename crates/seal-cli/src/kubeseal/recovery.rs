@@ -194,7 +194,7 @@ fn printed(value: &[u8]) -> Value {
     if value.is_empty() {
         Value::Null
     } else {
-        Value::String(Zeroizing::new(encode_base64(value)))
+        Value::from(encode_base64(value))
     }
 }
 

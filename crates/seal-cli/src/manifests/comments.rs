@@ -1,11 +1,11 @@
 //! The comments of a plain Secret, for those who want them in the sealed one: those at an entry go along
 //! with it, all others move to the top. Only YAML has comments.
 
+use seal_document::WipedText;
 use seal_document::{Format, Limits, Node, NodeKind, Path};
-use zeroize::Zeroizing;
 
 /// Comments, each with the entry that it stands at.
-pub(super) struct Comments(Vec<(Option<String>, Zeroizing<String>)>);
+pub(super) struct Comments(Vec<(Option<String>, WipedText)>);
 
 impl Comments {
     /// The comments of `source`, the text of the object `root`, which begins at `offset` of the stream.
@@ -43,7 +43,7 @@ impl Comments {
                     }
                     _ => None,
                 };
-                comments.push((entry, Zeroizing::new(line[column..].trim_end().to_owned())));
+                comments.push((entry, WipedText::new(line[column..].trim_end().to_owned())));
             }
             at += line.len();
         }
@@ -51,9 +51,9 @@ impl Comments {
     }
 
     /// `text`, the sealed manifest, with the comments in it.
-    pub(super) fn insert_into(&self, text: &str) -> Zeroizing<String> {
+    pub(super) fn insert_into(&self, text: &str) -> WipedText {
         let size: usize = self.0.iter().map(|(_, comment)| comment.len() + 8).sum();
-        let mut result = Zeroizing::new(String::with_capacity(text.len() + size));
+        let mut result = WipedText::with_capacity(text.len() + size);
         let places = entry_lines(text);
         let known = |entry: &Option<String>| {
             entry

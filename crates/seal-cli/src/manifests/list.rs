@@ -1,10 +1,10 @@
 //! Puts manifests in the places of a list's items: the list around them stays byte for byte, the comments
 //! that belong to a replaced item go with it. Whole documents are `rewrite`'s.
 
+use seal_document::WipedText;
 use seal_document::{
     CollectionStyle, Document, DuplicateKeys, Format, Limits, Node, NodeKind, Schema, Stream, Value,
 };
-use zeroize::Zeroizing;
 
 use super::comments::Comments;
 use super::rewrite::{Replacement, Splice, joined, json, json_like, with_line_breaks_of, yaml};
@@ -49,7 +49,7 @@ pub(super) fn splice_items(
     {
         // Items name their own kind now, and it is no longer the list's.
         let quoted = source[kind.span().start - offset..].starts_with(['"', '\'']);
-        let list = Zeroizing::new(if quoted { "\"List\"" } else { "List" }.to_owned());
+        let list = WipedText::new(if quoted { "\"List\"" } else { "List" }.to_owned());
         splices.push(Splice {
             range: kind.span(),
             text: list,
@@ -134,7 +134,7 @@ fn without_comments(between: &str, splices: &mut Vec<Splice>, offset: usize) -> 
         if content.starts_with('#') {
             splices.push(Splice {
                 range: offset + at..offset + at + line.len(),
-                text: Zeroizing::default(),
+                text: WipedText::default(),
             });
         } else if content
             .strip_prefix('-')
@@ -145,7 +145,7 @@ fn without_comments(between: &str, splices: &mut Vec<Splice>, offset: usize) -> 
             let end = at + line.trim_end_matches(['\r', '\n']).len();
             splices.push(Splice {
                 range: offset + start..offset + end,
-                text: Zeroizing::default(),
+                text: WipedText::default(),
             });
         }
         if content.starts_with('-') {
@@ -251,11 +251,11 @@ pub(super) fn prove(
     Ok(())
 }
 
-fn indented(text: &str, columns: usize) -> Zeroizing<String> {
+fn indented(text: &str, columns: usize) -> WipedText {
     let margin = " ".repeat(columns);
     let text = text.trim_end_matches('\n');
     let lines = text.matches('\n').count();
-    let mut result = Zeroizing::new(String::with_capacity(text.len() + lines * columns));
+    let mut result = WipedText::with_capacity(text.len() + lines * columns);
     for (index, line) in text.split('\n').enumerate() {
         if index > 0 {
             result.push('\n');

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
+use seal_document::WipedText;
 use seal_document::{
     CollectionStyle, Document, Format, JsonStyle, KeyOrder, NodeKind, Stream, Value, to_json, to_yaml,
 };
-use zeroize::Zeroizing;
 
 use super::comments::Comments;
 use super::{Found, Place, list};
@@ -22,7 +22,7 @@ pub(crate) struct Replacement {
 /// A text for a range of bytes.
 pub(super) struct Splice {
     pub(super) range: Range<usize>,
-    pub(super) text: Zeroizing<String>,
+    pub(super) text: WipedText,
 }
 
 // Writing a document takes some ten microseconds.
@@ -33,7 +33,7 @@ pub(crate) fn rewrite(
     stream: &Stream<'_>,
     replacements: &[Replacement],
     keep_comments: bool,
-) -> Result<Zeroizing<String>, CommandError> {
+) -> Result<WipedText, CommandError> {
     let groups: Vec<&[Replacement]> = replacements
         .chunk_by(|one, next| one.place.document == next.place.document)
         .collect();
@@ -61,7 +61,7 @@ pub(crate) fn rewrite(
 }
 
 /// One manifest as a text of its own; in YAML it begins with `---`.
-pub(crate) fn render(value: &Value, format: Format) -> Result<Zeroizing<String>, CommandError> {
+pub(crate) fn render(value: &Value, format: Format) -> Result<WipedText, CommandError> {
     Ok(match format {
         Format::Yaml => joined(&["---\n", &yaml(value)?]),
         Format::Json => joined(&[&json(value, 2)?, "\n"]),
@@ -126,11 +126,11 @@ fn is_marker(line: &str, marker: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']))
 }
 
-fn apply(text: &str, splices: &[Splice]) -> Zeroizing<String> {
+fn apply(text: &str, splices: &[Splice]) -> WipedText {
     let mut ordered: Vec<&Splice> = splices.iter().collect();
     ordered.sort_by_key(|splice| splice.range.start);
     let grown: usize = ordered.iter().map(|splice| splice.text.len()).sum();
-    let mut result = Zeroizing::new(String::with_capacity(text.len() + grown));
+    let mut result = WipedText::with_capacity(text.len() + grown);
     let mut done = 0;
     for Splice { range, text: new } in ordered {
         // Two neighbours may both claim the comment between them.
@@ -142,11 +142,11 @@ fn apply(text: &str, splices: &[Splice]) -> Zeroizing<String> {
     result
 }
 
-pub(super) fn yaml(value: &Value) -> Result<Zeroizing<String>, CommandError> {
+pub(super) fn yaml(value: &Value) -> Result<WipedText, CommandError> {
     to_yaml(value, KeyOrder::Sorted).map_err(|error| CommandError::input(error.to_string()))
 }
 
-pub(super) fn json(value: &Value, indent: usize) -> Result<Zeroizing<String>, CommandError> {
+pub(super) fn json(value: &Value, indent: usize) -> Result<WipedText, CommandError> {
     let style = JsonStyle {
         indent,
         escape_html: false,
@@ -160,7 +160,7 @@ pub(super) fn json(value: &Value, indent: usize) -> Result<Zeroizing<String>, Co
 }
 
 // On one line or several, as the surroundings are.
-pub(super) fn json_like(value: &Value, source: &str) -> Result<Zeroizing<String>, CommandError> {
+pub(super) fn json_like(value: &Value, source: &str) -> Result<WipedText, CommandError> {
     let indent = source.lines().skip(1).find_map(|line| {
         let width = line.len() - line.trim_start_matches(' ').len();
         (width > 0).then_some(width.min(8))
@@ -180,16 +180,16 @@ pub(super) fn json_like(value: &Value, source: &str) -> Result<Zeroizing<String>
     Ok(with_line_breaks_of(source, text))
 }
 
-pub(super) fn with_line_breaks_of(source: &str, text: Zeroizing<String>) -> Zeroizing<String> {
+pub(super) fn with_line_breaks_of(source: &str, text: WipedText) -> WipedText {
     if source.contains("\r\n") && !text.contains('\r') {
-        return Zeroizing::new(text.replace('\n', "\r\n"));
+        return WipedText::new(text.replace('\n', "\r\n"));
     }
     text
 }
 
 /// All of it in one piece, without leaving a copy behind.
-pub(crate) fn joined(parts: &[&str]) -> Zeroizing<String> {
-    let mut whole = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
+pub(crate) fn joined(parts: &[&str]) -> WipedText {
+    let mut whole = WipedText::with_capacity(parts.iter().map(|part| part.len()).sum());
     parts.iter().for_each(|part| whole.push_str(part));
     whole
 }

@@ -1,6 +1,6 @@
 //! Splices between lines: mappings by indentation. Brackets are `flow`'s.
 
-use zeroize::Zeroizing;
+use crate::wiped::WipedText;
 
 use crate::buffer::Buffer;
 use crate::edit::EditFault;
@@ -16,7 +16,7 @@ impl<'t> Splicer<'t> {
         node: &Node<'t>,
         place: Place<'_, 't>,
         value: &Value,
-    ) -> Result<Zeroizing<String>, EditFault> {
+    ) -> Result<WipedText, EditFault> {
         let style = match &node.kind {
             NodeKind::Scalar { style, .. } => *style,
             _ => ScalarStyle::Plain,
@@ -31,7 +31,7 @@ impl<'t> Splicer<'t> {
         })
     }
 
-    fn without_break(&self, mut text: Zeroizing<String>) -> Zeroizing<String> {
+    fn without_break(&self, mut text: WipedText) -> WipedText {
         if text.ends_with(self.style.line_break) {
             let length = text.len() - self.style.line_break.len();
             text.truncate(length);
@@ -57,7 +57,7 @@ impl<'t> Splicer<'t> {
                 if node.span.is_empty() {
                     return Err(EditFault::Unsupported);
                 }
-                self.splice(node.span(), Zeroizing::new(lines[indent..].to_owned()));
+                self.splice(node.span(), WipedText::new(lines[indent..].to_owned()));
                 return Ok(());
             }
         }
@@ -155,7 +155,7 @@ impl<'t> Splicer<'t> {
             return Err(EditFault::Unsupported);
         }
         if emptied {
-            self.splice(entry.0.span.start..end_of(entry), Zeroizing::new("{}".to_owned()));
+            self.splice(entry.0.span.start..end_of(entry), WipedText::new("{}".to_owned()));
             return Ok(());
         }
         match entries.get(1) {
@@ -178,7 +178,7 @@ impl<'t> Splicer<'t> {
             Some(_) if node.anchor != 0 || node.tag.is_some() => return Err(EditFault::Unsupported),
             Some(_) => {
                 let at = self.after_colon(node, place)?;
-                self.insert(at, Zeroizing::new(" {}".to_owned()));
+                self.insert(at, WipedText::new(" {}".to_owned()));
             }
             None if before.trim_matches(' ').is_empty() => {
                 let at = node.span.start - before.len();
@@ -187,7 +187,7 @@ impl<'t> Splicer<'t> {
                 } else {
                     ""
                 };
-                self.insert(at, Zeroizing::new(format!("{before}{{}}{line_break}")));
+                self.insert(at, WipedText::new(format!("{before}{{}}{line_break}")));
             }
             // The first entry stood behind a dash and was replaced there.
             None => {}

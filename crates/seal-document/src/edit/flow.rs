@@ -1,6 +1,6 @@
 //! Splices between brackets: JSON, and YAML's flow mappings. Indentation is `block`'s.
 
-use zeroize::Zeroizing;
+use crate::wiped::WipedText;
 
 use crate::buffer::Buffer;
 use crate::edit::EditFault;
@@ -12,11 +12,11 @@ use crate::write::{Emitter, FlowWriter, KeyOrder, quote_json};
 
 impl<'t> Splicer<'t> {
     /// A value inside brackets: strings always in double quotes.
-    pub(super) fn flow_value(&self, value: &Value) -> Result<Zeroizing<String>, EditFault> {
+    pub(super) fn flow_value(&self, value: &Value) -> Result<WipedText, EditFault> {
         self.flow_text(value, "")
     }
 
-    fn flow_text(&self, value: &Value, margin: &str) -> Result<Zeroizing<String>, EditFault> {
+    fn flow_text(&self, value: &Value, margin: &str) -> Result<WipedText, EditFault> {
         let unit = if self.json { self.style.unit } else { None };
         let writer = FlowWriter {
             unit,
@@ -73,7 +73,7 @@ impl<'t> Splicer<'t> {
                 if !self.json && self.gaps(node, entries).any(|gap| gap.contains('#')) {
                     return Err(EditFault::Unsupported);
                 }
-                self.splice(node.span(), Zeroizing::new("{}".to_owned()));
+                self.splice(node.span(), WipedText::new("{}".to_owned()));
             }
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! Walks a document beside its plan and gathers splices. Which bytes those are, is decided in `block`
 //! and `flow`.
 
-use zeroize::Zeroizing;
+use crate::wiped::WipedText;
 
 use crate::buffer::Buffer;
 use crate::edit::layout::Style;
@@ -207,7 +207,7 @@ impl<'t> Splicer<'t> {
         self.splice(node.span(), head.finish());
         self.insert(
             self.line_end(node.span.end),
-            Zeroizing::new(text[first..].to_owned()),
+            WipedText::new(text[first..].to_owned()),
         );
         Ok(())
     }
@@ -242,16 +242,16 @@ impl<'t> Splicer<'t> {
             .ok_or(EditFault::Unsupported)
     }
 
-    pub(super) fn splice(&mut self, span: Span, text: Zeroizing<String>) {
+    pub(super) fn splice(&mut self, span: Span, text: WipedText) {
         self.splices.push(Splice { span, text });
     }
 
-    pub(super) fn insert(&mut self, at: usize, text: Zeroizing<String>) {
+    pub(super) fn insert(&mut self, at: usize, text: WipedText) {
         self.splice(at..at, text);
     }
 
     pub(super) fn cut(&mut self, span: Span) {
-        self.splice(span, Zeroizing::default());
+        self.splice(span, WipedText::default());
     }
 
     /// The start of the line on which `at` lies.
@@ -283,7 +283,7 @@ impl<'t> Splicer<'t> {
 }
 
 /// The text behind a space.
-pub(super) fn spaced(text: &str) -> Zeroizing<String> {
+pub(super) fn spaced(text: &str) -> WipedText {
     let mut spaced = Buffer::with_capacity(text.len() + 1);
     spaced.push(' ');
     spaced.push_str(text);

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use zeroize::Zeroizing;
+use crate::wiped::WipedText;
 
 use crate::buffer::Buffer;
 use crate::number;
@@ -39,7 +39,7 @@ impl JsonStyle {
 ///
 /// # Errors
 /// Where the value holds a number that is infinite or none.
-pub fn to_json(value: &Value, style: JsonStyle) -> Result<Zeroizing<String>, WriteError> {
+pub fn to_json(value: &Value, style: JsonStyle) -> Result<WipedText, WriteError> {
     let unit = " ".repeat(style.indent);
     let writer = FlowWriter {
         unit: (style.indent > 0).then_some(&unit),
@@ -105,7 +105,7 @@ pub(crate) struct FlowWriter<'s> {
 }
 
 impl FlowWriter<'_> {
-    pub(crate) fn write(&self, value: &Value) -> Result<Zeroizing<String>, WriteError> {
+    pub(crate) fn write(&self, value: &Value) -> Result<WipedText, WriteError> {
         let mut out = Buffer::with_capacity(value.size_hint());
         self.value(&mut out, value, 1)?;
         Ok(out.finish())

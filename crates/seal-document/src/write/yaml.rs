@@ -1,7 +1,7 @@
 //! YAML byte for byte as `sigs.k8s.io/yaml` marshals it: go-yaml v2's emitter, a port of libyaml's.
 //! The few texts that it would damage are quoted here instead; see [`Analysis`].
 
-use zeroize::Zeroizing;
+use crate::wiped::WipedText;
 
 use crate::buffer::Buffer;
 use crate::node::ScalarStyle;
@@ -14,7 +14,7 @@ use crate::write::{KeyOrder, WriteError, order};
 ///
 /// # Errors
 /// Where the value holds a number that is infinite or none, which Go refuses as well.
-pub fn to_yaml(value: &Value, order: KeyOrder) -> Result<Zeroizing<String>, WriteError> {
+pub fn to_yaml(value: &Value, order: KeyOrder) -> Result<WipedText, WriteError> {
     let layout = Layout {
         step: 2,
         width: 80,
@@ -74,11 +74,7 @@ impl Emitter {
     }
 
     /// Lines for `entries` of a mapping that is indented by `indent`, the last without line break.
-    pub(crate) fn entries_at(
-        mut self,
-        indent: usize,
-        entries: &Mapping,
-    ) -> Result<Zeroizing<String>, WriteError> {
+    pub(crate) fn entries_at(mut self, indent: usize, entries: &Mapping) -> Result<WipedText, WriteError> {
         self.indent = Some(indent);
         self.entries(entries)?;
         Ok(self.out.finish())
@@ -91,7 +87,7 @@ impl Emitter {
         indent: Option<usize>,
         value: &Value,
         style: ScalarStyle,
-    ) -> Result<Zeroizing<String>, WriteError> {
+    ) -> Result<WipedText, WriteError> {
         self.indent = indent;
         match (style, value) {
             (ScalarStyle::DoubleQuoted, Value::String(text)) => self.double_quoted(text, false),
