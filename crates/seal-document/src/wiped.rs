@@ -1,5 +1,6 @@
-//! A text that may hold secrets: wiped when it is dropped, at the speed of memory. It has no `Debug`.
+//! A text that may hold secrets: wiped when it is dropped, at the speed of memory. `Debug` tells its length only.
 
+use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -50,6 +51,12 @@ impl Deref for WipedText {
 impl DerefMut for WipedText {
     fn deref_mut(&mut self) -> &mut String {
         &mut self.0
+    }
+}
+
+impl fmt::Debug for WipedText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "WipedText({} bytes)", self.len())
     }
 }
 
