@@ -98,19 +98,19 @@ fn wrapped_keys(object: &SealedSecret) -> anyhow::Result<Vec<Vec<u8>>> {
 /// What one private operation adds to the time that all cores need for many: they share more than one
 /// core alone would show.
 pub(crate) fn busy_operation(key: &PrivateKey) -> anyhow::Result<Duration> {
-    const REPEATED: u32 = 10;
-    let cores = std::thread::available_parallelism()?.get();
+    const REPEATED: usize = 10;
+    let library = raw(key)?;
     let object = fixture::sealed("prod", "db", ENTRIES, key.public())?;
     let wrapped = wrapped_keys(&object)?;
     let work = || -> anyhow::Result<()> {
-        let library = raw(key)?;
         let mut room = [0; 1024];
         for wrapped in (0..REPEATED).flat_map(|_| &wrapped) {
             library.decrypt(&OAEP_SHA256_MGF1SHA256, wrapped, &mut room, Some(b"prod/db"))?;
         }
         Ok(())
     };
-    on_all_cores(work).map(|whole| whole / REPEATED / u32::try_from(wrapped.len() * cores).unwrap_or(1))
+    let operations = REPEATED * wrapped.len() * std::thread::available_parallelism()?.get();
+    Ok(on_all_cores(work)? / u32::try_from(operations)?)
 }
 
 // Many entries less one entry, so that starting the process does not count.
