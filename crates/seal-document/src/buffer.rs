@@ -2,7 +2,7 @@
 
 use crate::wiped::WipedText;
 
-/// WipedText under construction. `String` would free its old memory unwiped whenever it grows.
+/// Text under construction. `String` would free its old memory unwiped whenever it grows.
 #[derive(Default)]
 pub(crate) struct Buffer(WipedText);
 

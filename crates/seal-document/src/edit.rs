@@ -7,8 +7,6 @@ mod plan;
 mod splicer;
 mod verify;
 
-use crate::wiped::WipedText;
-
 use crate::buffer::Buffer;
 use crate::error::ParseError;
 use crate::format::Format;
@@ -16,6 +14,7 @@ use crate::path::Path;
 use crate::stream::{Stream, parse};
 use crate::text::Span;
 use crate::value::Value;
+use crate::wiped::WipedText;
 use crate::write::WriteError;
 use layout::Style;
 use plan::Branch;

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use crate::wiped::WipedText;
 use zeroize::Zeroizing;
 
 use crate::format::Format;
@@ -13,6 +12,7 @@ use crate::resolve::{self, Resolved, ScalarTag};
 use crate::stream::Document;
 use crate::text::Position;
 use crate::value::{Mapping, Value};
+use crate::wiped::WipedText;
 
 /// Whose reading of YAML applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 
 use std::fmt;
 
-use crate::wiped::WipedText;
-
 use crate::number;
 use crate::path::{Path, Step};
+use crate::wiped::WipedText;
 
 /// A value as Kubernetes sees it. No `Debug` of contents, no comparison: it may hold secrets.
 #[derive(Clone, Default)]
@@ -22,7 +21,7 @@ pub enum Value {
     Unsigned(u64),
     /// Any other number.
     Float(f64),
-    /// WipedText.
+    /// Text.
     String(WipedText),
     /// A list.
     Sequence(Vec<Value>),
@@ -267,7 +266,7 @@ impl Mapping {
         order.sort_by(|left, right| entries[*left].0.as_str().cmp(&entries[*right].0));
         let mut dropped = vec![false; entries.len()];
         let runs: Vec<&[usize]> = order
-            .chunk_by(|left, right| entries[*left].0 == entries[*right].0)
+            .chunk_by(|left, right| entries[*left].0.as_str() == entries[*right].0.as_str())
             .collect();
         let repeated: Vec<(usize, usize)> = runs
             .iter()

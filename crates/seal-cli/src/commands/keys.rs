@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::{Secret, annotations};
 use seal_core::Plaintext;
-use seal_document::WipedText;
-use seal_document::{Format, JsonStyle, KeyOrder, Mapping, Value, to_json};
+use seal_document::{Format, JsonStyle, KeyOrder, Mapping, Value, WipedText, to_json};
 
 use crate::arguments::{ClusterArguments, KeyArguments, KeysCommand, Rendition};
 use crate::command_error::CommandError;

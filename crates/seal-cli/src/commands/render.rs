@@ -2,8 +2,7 @@
 //! everything else passes through. One that does not open leaves no output at all.
 
 use seal_api::SealedSecret;
-use seal_document::WipedText;
-use seal_document::{Format, Limits};
+use seal_document::{Format, Limits, WipedText};
 
 use crate::arguments::RenderArguments;
 use crate::command_error::CommandError;

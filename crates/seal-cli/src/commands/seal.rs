@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use seal_api::{Secret, annotations};
 use seal_core::{Certificate, Plaintext, Scope, SystemRandom};
-use seal_document::WipedText;
-use seal_document::{Format, Schema, Stream, Value};
+use seal_document::{Format, Schema, Stream, Value, WipedText};
 use seal_engine::sealed_secret;
 
 use crate::arguments::{DestinationArguments, FormatArgument, SealArguments};

@@ -1,8 +1,7 @@
 //! The comments of a plain Secret, for those who want them in the sealed one: those at an entry go along
 //! with it, all others move to the top. Only YAML has comments.
 
-use seal_document::WipedText;
-use seal_document::{Format, Limits, Node, NodeKind, Path};
+use seal_document::{Format, Limits, Node, NodeKind, Path, WipedText};
 
 /// Comments, each with the entry that it stands at.
 pub(super) struct Comments(Vec<(Option<String>, WipedText)>);

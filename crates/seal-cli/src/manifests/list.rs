@@ -1,9 +1,9 @@
 //! Puts manifests in the places of a list's items: the list around them stays byte for byte, the comments
 //! that belong to a replaced item go with it. Whole documents are `rewrite`'s.
 
-use seal_document::WipedText;
 use seal_document::{
     CollectionStyle, Document, DuplicateKeys, Format, Limits, Node, NodeKind, Schema, Stream, Value,
+    WipedText,
 };
 
 use super::comments::Comments;

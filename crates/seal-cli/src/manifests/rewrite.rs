@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use seal_document::WipedText;
 use seal_document::{
-    CollectionStyle, Document, Format, JsonStyle, KeyOrder, NodeKind, Stream, Value, to_json, to_yaml,
+    CollectionStyle, Document, Format, JsonStyle, KeyOrder, NodeKind, Stream, Value, WipedText, to_json,
+    to_yaml,
 };
 
 use super::comments::Comments;

@@ -1,12 +1,11 @@
 //! Splices between lines: mappings by indentation. Brackets are `flow`'s.
 
-use crate::wiped::WipedText;
-
 use crate::buffer::Buffer;
 use crate::edit::EditFault;
 use crate::edit::splicer::{Place, Splicer, end_of};
 use crate::node::{Node, NodeKind, ScalarStyle};
 use crate::value::{Mapping, Value};
+use crate::wiped::WipedText;
 use crate::write::Emitter;
 
 impl<'t> Splicer<'t> {

@@ -1,13 +1,12 @@
 //! Splices between brackets: JSON, and YAML's flow mappings. Indentation is `block`'s.
 
-use crate::wiped::WipedText;
-
 use crate::buffer::Buffer;
 use crate::edit::EditFault;
 use crate::edit::layout::{indentation, indentation_of};
 use crate::edit::splicer::{Place, Splicer, end_of, spaced};
 use crate::node::{Node, NodeKind};
 use crate::value::{Mapping, Value};
+use crate::wiped::WipedText;
 use crate::write::{Emitter, FlowWriter, KeyOrder, quote_json};
 
 impl<'t> Splicer<'t> {

@@ -1,8 +1,6 @@
 //! Walks a document beside its plan and gathers splices. Which bytes those are, is decided in `block`
 //! and `flow`.
 
-use crate::wiped::WipedText;
-
 use crate::buffer::Buffer;
 use crate::edit::layout::Style;
 use crate::edit::plan::{self, Branch, Plan};
@@ -13,6 +11,7 @@ use crate::schema;
 use crate::stream::Document;
 use crate::text::Span;
 use crate::value::{Mapping, Value};
+use crate::wiped::WipedText;
 
 /// Walks a tree and its plan side by side and gathers splices; `path` is where it stands.
 pub(super) struct Splicer<'t> {

@@ -3,11 +3,10 @@
 
 use std::fmt::Write;
 
-use crate::wiped::WipedText;
-
 use crate::buffer::Buffer;
 use crate::number;
 use crate::value::Value;
+use crate::wiped::WipedText;
 use crate::write::{KeyOrder, WriteError, order};
 
 /// How JSON is laid out.

@@ -1,13 +1,12 @@
 //! YAML byte for byte as `sigs.k8s.io/yaml` marshals it: go-yaml v2's emitter, a port of libyaml's.
 //! The few texts that it would damage are quoted here instead; see [`Analysis`].
 
-use crate::wiped::WipedText;
-
 use crate::buffer::Buffer;
 use crate::node::ScalarStyle;
 use crate::number;
 use crate::resolve::{self, Resolved};
 use crate::value::{Mapping, Value};
+use crate::wiped::WipedText;
 use crate::write::{KeyOrder, WriteError, order};
 
 /// A value as YAML, with a final line break and without `---`.
