@@ -4,29 +4,30 @@
 //! A key that somebody else puts there unseals at once, but seals only when the installation says so
 //! (S4); only the first choice is made in upstream's order. Opening is not done here.
 
-use std::cmp::Reverse;
-use std::sync::{Arc, Mutex, PoisonError};
+mod installation;
+mod keep;
+mod renewal;
+mod ring;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret as CoreSecret;
-use kube::api::ListParams;
-use kube::core::PartialObjectMeta;
-use kube::{Api, Client};
-use seal_api::annotations::{KEY_ACTIVE, KEY_LABEL};
+use kube::Client;
 use seal_cluster::call::CallError;
-use seal_cluster::keys::{
-    INSTALLATION_SECRET, Installation, KeySecretShape, SealingKey, key_secret, read_key,
-};
+use seal_cluster::keys::{INSTALLATION_SECRET, SealingKey};
 use seal_cluster::secrets::Secrets;
 use seal_core::{
-    Certificate, CertificateError, Fingerprint, InstallationKey, KeyRing, PrivateKey, PrivateKeyError,
-    RandomnessUnavailable, RingKey, SelfSigned, SystemRandom,
+    Certificate, CertificateError, Fingerprint, InstallationKey, KeyRing, PrivateKeyError,
+    RandomnessUnavailable, RingKey,
 };
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::settings::{KeyOrder, Settings};
+use crate::settings::Settings;
+use installation::KeptInstallation;
+
+pub(crate) use keep::keep;
 
 /// The keys in use.
 pub(crate) struct Keys {
@@ -80,7 +81,7 @@ pub(crate) struct SealingKeys {
     client: Client,
     secrets: Secrets,
     settings: Arc<Settings>,
-    installation: Mutex<Installation>,
+    installation: KeptInstallation,
     current: watch::Sender<Option<Arc<Keys>>>,
 }
 
@@ -94,12 +95,8 @@ impl SealingKeys {
         settings: Arc<Settings>,
     ) -> Result<(Self, InstallationKey), KeysError> {
         let secrets = Secrets::new(client.clone());
-        let made = || Ok(Installation::create(&settings.namespace, &mut SystemRandom)?);
-        let kept = find_or_create(&secrets, &settings.namespace, made).await?;
-        let key = Installation::read(kept.duplicate())
-            .ok_or(KeysError::Installation)?
-            .key;
-        let installation = Mutex::new(Installation::read(kept).ok_or(KeysError::Installation)?);
+        let installation = KeptInstallation::find_or_create(&secrets, &settings.namespace).await?;
+        let key = installation.key();
         Ok((
             Self {
                 client,
@@ -117,22 +114,43 @@ impl SealingKeys {
         self.current.subscribe()
     }
 
-    /// Reads all keys anew; makes one where there is none, and at the first reading also where the one
-    /// in use is older than the cutoff.
+    /// Reads all keys anew and shows them; writes nothing. Where there is no key, what was shown
+    /// stays.
     ///
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
-    pub(crate) async fn reload(&self) -> Result<(), KeysError> {
-        self.read_installation().await?;
+    pub(crate) async fn look(&self) -> Result<(), KeysError> {
+        self.installation.refresh().await?;
+        let found = self.read().await?;
+        match self.primary(&found) {
+            Some(primary) => self.publish(found, primary),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads all keys anew; makes one where there is none, and at the first reading also where the one
+    /// in use is older than the cutoff. Heals the installation's Secret and writes down the choice.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the keys stay as they were.
+    pub(crate) async fn settle(&self) -> Result<(), KeysError> {
+        self.installation.heal().await?;
         let mut found = self.read().await?;
         let first = self.current.borrow().is_none();
-        let primary = self.primary(&found, Timestamp::now()).await?;
+        let primary = self.primary(&found);
+        let order = self.settings.key_order_priority;
         let old = match (primary, self.settings.key_cutoff_time()) {
-            (Some(primary), Some(cutoff)) if first => self.since(&found[primary]) < cutoff,
+            (Some(primary), Some(cutoff)) if first => ring::since(&found[primary], order) < cutoff,
             _ => false,
         };
         let primary = match primary {
-            Some(primary) if !old => primary,
+            Some(primary) if !old => {
+                let chosen = found[primary].private.public().fingerprint();
+                if self.installation.primary() != Some(chosen) {
+                    self.installation.remember(chosen).await?;
+                }
+                primary
+            }
             _ => {
                 found.push(self.make().await?);
                 found.len() - 1
@@ -147,7 +165,7 @@ impl SealingKeys {
     /// [`KeysError`]; the keys stay as they were.
     pub(crate) async fn renew(&self) -> Result<(), KeysError> {
         self.make().await?;
-        self.reload().await
+        self.look().await
     }
 
     /// The key that seals.
@@ -165,170 +183,28 @@ impl SealingKeys {
     }
 
     async fn read(&self) -> Result<Vec<SealingKey>, KeysError> {
-        let namespace = &self.settings.namespace;
-        let listed: Api<PartialObjectMeta<CoreSecret>> = Api::namespaced(self.client.clone(), namespace);
-        let active = ListParams::default().labels(&format!("{KEY_LABEL}={KEY_ACTIVE}"));
-        let listed = listed
-            .list_metadata(&active)
-            .await
-            .map_err(|error| KeysError::List(Box::new(error)))?;
-        let mut names: Vec<String> = listed
-            .items
-            .into_iter()
-            .filter_map(|item| item.metadata.name)
-            .collect();
-        // Before 0.9, upstream had one key of just that name and without a label.
-        if !names.contains(&self.settings.key_prefix) {
-            names.push(self.settings.key_prefix.clone());
-        }
-        let mut held = Vec::new();
-        for name in names {
-            let call = |source| KeysError::Call {
-                doing: "reading a key Secret",
-                source,
-            };
-            held.extend(self.secrets.find(namespace, &name).await.map_err(call)?);
-        }
-        Ok(tokio::task::spawn_blocking(move || {
-            let usable = |secret| {
-                read_key(secret)
-                    .inspect_err(|error| {
-                        let name = secret.metadata.name.as_deref().unwrap_or_default();
-                        warn!(secretname = name, %error, "Error reading key");
-                    })
-                    .ok()
-            };
-            held.iter().filter_map(usable).collect()
-        })
-        .await?)
-    }
-
-    fn since(&self, key: &SealingKey) -> Timestamp {
-        match self.settings.key_order_priority {
-            KeyOrder::CertNotBefore => key.certificate.not_before(),
-            KeyOrder::SecretCreationTimestamp => key.created,
-        }
-    }
-
-    // What was chosen is remembered where the installation does not name it yet.
-    async fn primary(&self, found: &[SealingKey], now: Timestamp) -> Result<Option<usize>, KeysError> {
-        let fingerprint = |key: &SealingKey| key.private.public().fingerprint();
-        let seals = |key: &SealingKey| key.certificate.fingerprint() == fingerprint(key);
-        for key in found.iter().filter(|key| !seals(key)) {
-            warn!(
-                secretname = key.secret,
-                "tls.crt does not belong to tls.key: this key opens, but does not seal"
-            );
-        }
-        let named = self.installation().primary.clone();
-        let named = named.and_then(|name| name.parse::<Fingerprint>().ok());
-        let candidates: Vec<Candidate> = found
-            .iter()
-            .map(|key| Candidate {
-                fingerprint: fingerprint(key),
-                seals: seals(key),
-                not_before: key.certificate.not_before(),
-                order: (self.since(key), Reverse(key.created)),
-            })
-            .collect();
-        let chosen = choose(&candidates, [named, self.sealing()], now);
-        if let Some(at) = chosen
-            && named != Some(candidates[at].fingerprint)
-        {
-            self.remember(candidates[at].fingerprint).await?;
-        }
-        Ok(chosen)
+        ring::read(&self.client, &self.secrets, &self.settings).await
     }
 
     async fn make(&self) -> Result<SealingKey, KeysError> {
-        let (size, common_name) = (self.settings.key_size, self.settings.my_cn.clone());
-        let lifetime = self.settings.key_ttl();
-        let (key, certificate) = tokio::task::spawn_blocking(move || {
-            let key = PrivateKey::generate(size)?;
-            let now = Timestamp::now();
-            let not_before = Timestamp::from_second(now.as_second()).unwrap_or(now);
-            let contents = SelfSigned {
-                common_name: &common_name,
-                not_before,
-                lifetime,
-            };
-            let certificate = Certificate::self_signed(&key, &contents, &mut SystemRandom)?;
-            Ok::<_, KeysError>((key, certificate))
-        })
-        .await??;
-        let shape = KeySecretShape {
-            prefix: self.settings.key_prefix.clone(),
-            labels: self.settings.key_labels(),
-            annotations: self.settings.key_annotations(),
-        };
-        let secret = key_secret(
-            &self.settings.namespace,
-            &key,
-            &certificate,
-            &shape,
-            &mut SystemRandom,
-        )?;
-        // Named first: a key that is named and was never written is passed over; a key that was written
-        // and never named would be taken for somebody else's.
-        self.remember(key.public().fingerprint()).await?;
-        let call = |source| KeysError::Call {
-            doing: "writing a new key",
-            source,
-        };
-        let written = self.secrets.create(&secret).await.map_err(call)?;
-        let name = written.metadata.name.unwrap_or_default();
-        let fingerprint = key.public().fingerprint();
-        info!(namespace = self.settings.namespace, secretname = name, %fingerprint, "New key written");
-        info!("Certificate generated\n{}", certificate.pem());
-        let created = written
-            .metadata
-            .creation_timestamp
-            .map_or_else(Timestamp::now, |time| time.0);
-        Ok(SealingKey {
-            secret: name,
-            created,
-            private: key,
-            certificate,
-        })
+        renewal::make(&self.secrets, &self.settings, &self.installation).await
     }
 
-    async fn remember(&self, fingerprint: Fingerprint) -> Result<(), KeysError> {
-        let call = |source| KeysError::Call {
-            doing: "noting which key seals",
-            source,
-        };
-        let mut conflict = None;
-        for _ in 0..3 {
-            let changed = self.installation().with_primary(&fingerprint.to_string());
-            match self.secrets.replace(&changed).await {
-                Ok(secret) => {
-                    *self.installation() = Installation::read(secret).ok_or(KeysError::Installation)?;
-                    return Ok(());
-                }
-                Err(error) if error.is_conflict() || error.is_not_found() => {
-                    self.read_installation().await?;
-                    conflict = Some(error);
-                }
-                Err(error) => return Err(call(error)),
-            }
-        }
-        Err(conflict.map_or(KeysError::None, call))
-    }
-
-    // Whoever makes another key primary writes that there. Where it was deleted it is made again with
-    // the same key: otherwise nothing of what this installation recorded would count any longer.
-    async fn read_installation(&self) -> Result<(), KeysError> {
-        let anew = self.installation().anew();
-        let fresh = find_or_create(&self.secrets, &self.settings.namespace, || Ok(anew)).await?;
-        *self.installation() = Installation::read(fresh).ok_or(KeysError::Installation)?;
-        Ok(())
+    fn primary(&self, found: &[SealingKey]) -> Option<usize> {
+        let preferred = [self.installation.primary(), self.sealing()];
+        ring::primary(
+            found,
+            preferred,
+            self.settings.key_order_priority,
+            Timestamp::now(),
+        )
     }
 
     fn publish(&self, found: Vec<SealingKey>, primary: usize) -> Result<(), KeysError> {
         let mut certificate = None;
         let mut ring = Vec::with_capacity(found.len());
         for (at, key) in found.into_iter().enumerate() {
-            let since = self.since(&key);
+            let since = ring::since(&key, self.settings.key_order_priority);
             let fingerprint = key.private.public().fingerprint();
             info!(secretname = key.secret, %fingerprint, seals = at == primary, "registered private key");
             ring.push(RingKey::new(key.private, since));
@@ -348,119 +224,5 @@ impl SealingKeys {
             }));
         });
         Ok(())
-    }
-
-    fn installation(&self) -> std::sync::MutexGuard<'_, Installation> {
-        self.installation.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// What choosing the key that seals goes by.
-struct Candidate {
-    fingerprint: Fingerprint,
-    seals: bool,
-    not_before: Timestamp,
-    order: (Timestamp, Reverse<Timestamp>),
-}
-
-// The first of `preferred` that is there; without any the newest, as upstream. What is not valid yet,
-// or carries another key's certificate, does not seal. The key in use is preferred to the newest: a
-// renewal that failed half-way must not promote a key that somebody else put there.
-fn choose(candidates: &[Candidate], preferred: [Option<Fingerprint>; 2], now: Timestamp) -> Option<usize> {
-    let standing = |wanted: Fingerprint| {
-        candidates
-            .iter()
-            .position(|key| key.seals && key.fingerprint == wanted)
-    };
-    if let Some(at) = preferred.into_iter().flatten().find_map(standing) {
-        return Some(at);
-    }
-    let usable = candidates
-        .iter()
-        .enumerate()
-        .filter(|(_, key)| key.seals && key.not_before <= now);
-    // Of equals the first.
-    usable.rev().max_by_key(|(_, key)| key.order).map(|(at, _)| at)
-}
-
-// Two controllers that start together agree on the one that was written first.
-async fn find_or_create(
-    secrets: &Secrets,
-    namespace: &str,
-    made: impl FnOnce() -> Result<seal_api::Secret, KeysError>,
-) -> Result<seal_api::Secret, KeysError> {
-    let call = |source| KeysError::Call {
-        doing: "reading the installation's Secret",
-        source,
-    };
-    if let Some(kept) = secrets.find(namespace, INSTALLATION_SECRET).await.map_err(call)? {
-        return Ok(kept);
-    }
-    match secrets.create(&made()?).await {
-        Ok(made) => Ok(made),
-        Err(error) if error.is_conflict() => {
-            let kept = secrets.find(namespace, INSTALLATION_SECRET).await.map_err(call)?;
-            kept.ok_or_else(|| call(error))
-        }
-        Err(error) => Err(call(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use seal_core::KeySize;
-
-    use super::*;
-
-    #[test]
-    fn the_named_key_seals_then_the_one_in_use_and_only_then_the_newest_that_is_valid() {
-        let made = || {
-            PrivateKey::generate(KeySize::Bits2048)
-                .unwrap()
-                .public()
-                .fingerprint()
-        };
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let candidate = |seals, second| Candidate {
-            fingerprint: made(),
-            seals,
-            not_before: at(second),
-            order: (at(second), Reverse(at(0))),
-        };
-        let all = [
-            candidate(true, 10),
-            candidate(true, 20),
-            candidate(false, 30),
-            candidate(true, 2000),
-        ];
-        let [old, newest, mismatched, future] = [0, 1, 2, 3].map(|at| Some(all[at].fingerprint));
-        let (now, gone) = (at(1000), Some(made()));
-        for (preferred, chosen) in [
-            ([None, None], Some(1)),
-            ([old, newest], Some(0)),
-            ([gone, old], Some(0)),
-            ([gone, None], Some(1)),
-            ([mismatched, gone], Some(1)),
-            ([future, None], Some(3)),
-        ] {
-            assert_eq!(choose(&all, preferred, now), chosen);
-        }
-        assert_eq!(choose(&all[2..], [gone, None], now), None);
-    }
-
-    #[test]
-    fn of_keys_of_the_same_moment_the_one_that_was_created_first_seals() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let candidate = |created| Candidate {
-            fingerprint: PrivateKey::generate(KeySize::Bits2048)
-                .unwrap()
-                .public()
-                .fingerprint(),
-            seals: true,
-            not_before: at(10),
-            order: (at(10), Reverse(at(created))),
-        };
-        let all = [candidate(3), candidate(2), candidate(2)];
-        assert_eq!(choose(&all, [None, None], at(1000)), Some(1));
     }
 }

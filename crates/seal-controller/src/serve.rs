@@ -9,17 +9,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::StreamExt;
-use jiff::Timestamp;
 use kube::runtime::watcher::Event;
 use kube::{Client, Config, ResourceExt};
 use seal_api::SealedSecret;
-use seal_cluster::watch::{Scope, SecretMetadata, Watched, key_secrets, sealed_secrets, secrets};
-use seal_core::Fingerprint;
+use seal_cluster::watch::{Scope, SecretMetadata, Watched, sealed_secrets, secrets};
 use seal_engine::SecretVersion;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::http::{Shown, api, listen, metrics};
@@ -27,15 +24,13 @@ use crate::known::{Key, Seen};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::reconcile::Reconciler;
-use crate::sealing_keys::{KeysError, SealingKeys};
+use crate::sealing_keys::{self, Keys, SealingKeys};
 use crate::settings::{self, Settings};
 
 // Many wait for the API server while few compute.
 const WORKERS_PER_CORE: usize = 8;
 // Kubernetes kills after thirty seconds; what is under way gets most of them.
 const GRACE: Duration = Duration::from_secs(20);
-const LONGEST_NAP: Duration = Duration::from_secs(3600);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Runs the controller until it is told to end.
 ///
@@ -93,7 +88,7 @@ impl Running {
         serve_http(&settings, &shown, &mut others).await?;
 
         info!("Searching for existing private keys");
-        keys.reload().await.context("the sealing keys")?;
+        keys.settle().await.context("the sealing keys")?;
         let reconciler = Arc::new(Reconciler::new(
             client.clone(),
             Arc::clone(&settings),
@@ -102,7 +97,7 @@ impl Running {
             installation,
         ));
         let queue = Arc::new(Queue::default());
-        others.spawn(keep_keys(
+        others.spawn(sealing_keys::keep(
             client.clone(),
             Arc::clone(&keys),
             Arc::clone(&settings),
@@ -272,71 +267,8 @@ fn mapped<K, T>(event: Event<K>, map: fn(K) -> T) -> Event<T> {
     }
 }
 
-// Key Secrets change, a new key falls due, or somebody asks for one (SIGUSR1, as upstream). What
-// fails is tried again without waiting for news.
-async fn keep_keys(client: Client, keys: Arc<SealingKeys>, settings: Arc<Settings>) {
-    let Ok(mut asked): Result<Signal, _> = signal(SignalKind::user_defined1()) else {
-        return;
-    };
-    let mut changes = key_secrets(&client, &settings.namespace);
-    let mut replace: Option<Fingerprint> = None;
-    let (mut failures, mut again) = (0_u32, None);
-    loop {
-        let mut look = failures > 0;
-        let nap = keys.due_in(Timestamp::now()).unwrap_or(LONGEST_NAP);
-        let wake = again.unwrap_or_else(|| Instant::now() + nap.min(LONGEST_NAP));
-        tokio::select! {
-            Some((_, event)) = changes.next() => match event {
-                Ok(Event::Init | Event::InitApply(_)) => continue,
-                Ok(_) => look = true,
-                Err(error) => {
-                    warn!(%error, "the watch of key Secrets is taken up again");
-                    continue;
-                }
-            },
-            _ = asked.recv() => replace = keys.sealing(),
-            () = tokio::time::sleep_until(wake) => {}
-        }
-        (failures, again) = match bring_up_to_date(&keys, look, replace).await {
-            Ok(()) => {
-                replace = None;
-                (0, None)
-            }
-            Err(error) => {
-                let error = anyhow::Error::new(error);
-                warn!(
-                    error = format!("{error:#}"),
-                    "the sealing keys could not be brought up to date"
-                );
-                (failures + 1, Some(Instant::now() + pause(failures)))
-            }
-        };
-    }
-}
-
-// What failed before may have been done all the same: who looks first makes no second key.
-async fn bring_up_to_date(
-    keys: &SealingKeys,
-    look: bool,
-    replace: Option<Fingerprint>,
-) -> Result<(), KeysError> {
-    if look {
-        keys.reload().await?;
-    }
-    let due = keys.due_in(Timestamp::now()) == Some(Duration::ZERO);
-    if due || replace.is_some() && keys.sealing() == replace {
-        keys.renew().await?;
-    }
-    Ok(())
-}
-
-fn pause(failures: u32) -> Duration {
-    let seconds = 1_u64.checked_shl(failures).unwrap_or(u64::MAX);
-    Duration::from_secs(seconds).min(LONGEST_PAUSE)
-}
-
 async fn retry_with_new_keys(
-    mut keys: watch::Receiver<Option<Arc<crate::sealing_keys::Keys>>>,
+    mut keys: watch::Receiver<Option<Arc<Keys>>>,
     reconciler: Arc<Reconciler>,
     queue: Arc<Queue<Key>>,
 ) {
@@ -345,17 +277,5 @@ async fn retry_with_new_keys(
             .waiting_for_a_key()
             .into_iter()
             .for_each(|key| queue.add(key));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_half_a_minute_and_stay_there() {
-        let seconds: Vec<u64> = (0..7).map(|failures| pause(failures).as_secs()).collect();
-        assert_eq!(seconds, [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
     }
 }

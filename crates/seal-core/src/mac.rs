@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::{RandomSource, RandomnessUnavailable};
 
 /// The installation's key. Only those who read the controller's own Secrets know it.
+#[derive(Clone)]
 pub struct InstallationKey(hmac::Key);
 
 /// A keyed digest.

@@ -1,0 +1,188 @@
+//! The ring as it stands: key Secrets read into keys, and which of them seals.
+//!
+//! Reading only: nothing here writes. What is made, and when, is `renewal`'s.
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret as CoreSecret;
+use kube::api::ListParams;
+use kube::core::PartialObjectMeta;
+use kube::{Api, Client};
+use seal_api::annotations::{KEY_ACTIVE, KEY_LABEL};
+use seal_cluster::keys::{SealingKey, read_key};
+use seal_cluster::secrets::Secrets;
+use seal_core::Fingerprint;
+use tracing::warn;
+
+use super::KeysError;
+use crate::settings::{KeyOrder, Settings};
+
+/// All keys that can open, in the order of their Secrets.
+///
+/// # Errors
+/// [`KeysError`]; a Secret that holds no usable key is reported and passed by.
+pub(super) async fn read(
+    client: &Client,
+    secrets: &Secrets,
+    settings: &Settings,
+) -> Result<Vec<SealingKey>, KeysError> {
+    let namespace = &settings.namespace;
+    let listed: Api<PartialObjectMeta<CoreSecret>> = Api::namespaced(client.clone(), namespace);
+    let active = ListParams::default().labels(&format!("{KEY_LABEL}={KEY_ACTIVE}"));
+    let listed = listed
+        .list_metadata(&active)
+        .await
+        .map_err(|error| KeysError::List(Box::new(error)))?;
+    let mut names: Vec<String> = listed
+        .items
+        .into_iter()
+        .filter_map(|item| item.metadata.name)
+        .collect();
+    // Before 0.9, upstream had one key of just that name and without a label.
+    if !names.contains(&settings.key_prefix) {
+        names.push(settings.key_prefix.clone());
+    }
+    let mut held = Vec::new();
+    for name in names {
+        let call = |source| KeysError::Call {
+            doing: "reading a key Secret",
+            source,
+        };
+        held.extend(secrets.find(namespace, &name).await.map_err(call)?);
+    }
+    Ok(tokio::task::spawn_blocking(move || {
+        let usable = |secret| {
+            read_key(secret)
+                .inspect_err(|error| {
+                    let name = secret.metadata.name.as_deref().unwrap_or_default();
+                    warn!(secretname = name, %error, "Error reading key");
+                })
+                .ok()
+        };
+        held.iter().filter_map(usable).collect()
+    })
+    .await?)
+}
+
+/// Since when `key` counts, which is what makes it the newest.
+pub(super) fn since(key: &SealingKey, order: KeyOrder) -> Timestamp {
+    match order {
+        KeyOrder::CertNotBefore => key.certificate.not_before(),
+        KeyOrder::SecretCreationTimestamp => key.created,
+    }
+}
+
+/// Which of `found` seals: the first of `preferred` that is there, else the newest that is valid.
+pub(super) fn primary(
+    found: &[SealingKey],
+    preferred: [Option<Fingerprint>; 2],
+    order: KeyOrder,
+    now: Timestamp,
+) -> Option<usize> {
+    let fingerprint = |key: &SealingKey| key.private.public().fingerprint();
+    let seals = |key: &SealingKey| key.certificate.fingerprint() == fingerprint(key);
+    for key in found.iter().filter(|key| !seals(key)) {
+        warn!(
+            secretname = key.secret,
+            "tls.crt does not belong to tls.key: this key opens, but does not seal"
+        );
+    }
+    let candidates: Vec<Candidate> = found
+        .iter()
+        .map(|key| Candidate {
+            fingerprint: fingerprint(key),
+            seals: seals(key),
+            not_before: key.certificate.not_before(),
+            order: (since(key, order), Reverse(key.created)),
+        })
+        .collect();
+    choose(&candidates, preferred, now)
+}
+
+// What choosing the key that seals goes by.
+struct Candidate {
+    fingerprint: Fingerprint,
+    seals: bool,
+    not_before: Timestamp,
+    order: (Timestamp, Reverse<Timestamp>),
+}
+
+// The first of `preferred` that is there; without any the newest, as upstream. What is not valid yet,
+// or carries another key's certificate, does not seal. The key in use is preferred to the newest: a
+// renewal that failed half-way must not promote a key that somebody else put there.
+fn choose(candidates: &[Candidate], preferred: [Option<Fingerprint>; 2], now: Timestamp) -> Option<usize> {
+    let standing = |wanted: Fingerprint| {
+        candidates
+            .iter()
+            .position(|key| key.seals && key.fingerprint == wanted)
+    };
+    if let Some(at) = preferred.into_iter().flatten().find_map(standing) {
+        return Some(at);
+    }
+    let usable = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, key)| key.seals && key.not_before <= now);
+    // Of equals the first.
+    usable.rev().max_by_key(|(_, key)| key.order).map(|(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use seal_core::{KeySize, PrivateKey};
+
+    use super::*;
+
+    #[test]
+    fn the_named_key_seals_then_the_one_in_use_and_only_then_the_newest_that_is_valid() {
+        let made = || {
+            PrivateKey::generate(KeySize::Bits2048)
+                .unwrap()
+                .public()
+                .fingerprint()
+        };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let candidate = |seals, second| Candidate {
+            fingerprint: made(),
+            seals,
+            not_before: at(second),
+            order: (at(second), Reverse(at(0))),
+        };
+        let all = [
+            candidate(true, 10),
+            candidate(true, 20),
+            candidate(false, 30),
+            candidate(true, 2000),
+        ];
+        let [old, newest, mismatched, future] = [0, 1, 2, 3].map(|at| Some(all[at].fingerprint));
+        let (now, gone) = (at(1000), Some(made()));
+        for (preferred, chosen) in [
+            ([None, None], Some(1)),
+            ([old, newest], Some(0)),
+            ([gone, old], Some(0)),
+            ([gone, None], Some(1)),
+            ([mismatched, gone], Some(1)),
+            ([future, None], Some(3)),
+        ] {
+            assert_eq!(choose(&all, preferred, now), chosen);
+        }
+        assert_eq!(choose(&all[2..], [gone, None], now), None);
+    }
+
+    #[test]
+    fn of_keys_of_the_same_moment_the_one_that_was_created_first_seals() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let candidate = |created| Candidate {
+            fingerprint: PrivateKey::generate(KeySize::Bits2048)
+                .unwrap()
+                .public()
+                .fingerprint(),
+            seals: true,
+            not_before: at(10),
+            order: (at(10), Reverse(at(created))),
+        };
+        let all = [candidate(3), candidate(2), candidate(2)];
+        assert_eq!(choose(&all, [None, None], at(1000)), Some(1));
+    }
+}
