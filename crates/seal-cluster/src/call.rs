@@ -13,6 +13,8 @@ use seal_engine::{Fault, catalogue};
 use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::fence::NotLeading;
+
 // A call that takes longer has failed; the API server itself gives up after 60 s.
 const TIMEOUT: Duration = Duration::from_secs(60);
 // A Secret holds at most 1 MiB, a third more as base64, and its metadata 256 KiB and managed fields.
@@ -50,6 +52,9 @@ pub enum CallError {
     /// The answer is not what was asked for.
     #[error(transparent)]
     Malformed(#[from] seal_api::MalformedSecret),
+    /// A write of a replica that does not lead. Nothing is wrong: the one that leads does it.
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
     /// A defect: the request could not be built.
     #[error("a request could not be built")]
     Request(#[from] http::Error),
@@ -92,15 +97,19 @@ pub(crate) async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> R
         .map_err(|_| CallError::Late)?;
     answer.map_err(|error| match error {
         kube::Error::Api(status) => refusal(status.code, serde_json::to_vec(&*status).unwrap_or_default()),
-        other => CallError::Unreachable(Box::new(other)),
+        other => unanswered(other),
     })
 }
 
+fn unanswered(error: kube::Error) -> CallError {
+    match error {
+        kube::Error::Service(cause) if cause.is::<NotLeading>() => NotLeading.into(),
+        other => CallError::Unreachable(Box::new(other)),
+    }
+}
+
 async fn exchange(client: &Client, request: http::Request<Body>) -> Result<Zeroizing<Vec<u8>>, CallError> {
-    let response = client
-        .send(request)
-        .await
-        .map_err(|error| CallError::Unreachable(Box::new(error)))?;
+    let response = client.send(request).await.map_err(unanswered)?;
     let status = response.status();
     let mut body = response.into_body();
     let mut read = Zeroizing::new(Vec::new());
@@ -203,6 +212,11 @@ impl CallError {
     /// Whether there is no such object.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { code: 404, .. })
+    }
+
+    /// Whether this replica may not write.
+    pub fn is_not_leading(&self) -> bool {
+        matches!(self, Self::NotLeading(_))
     }
 
     /// The fault that this is, for an object whose Secret `deed` was about.
