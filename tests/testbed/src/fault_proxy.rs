@@ -160,13 +160,16 @@ async fn answer(
         .unwrap_or_default();
     let fault = lock(&state.rules).pick(verb, request.uri().path());
     let name = fault.as_ref().map(Fault::name);
-    let note = |code| {
-        lock(&state.seen).push(Seen {
-            verb: verb.to_owned(),
-            uri: uri.clone(),
-            fault: name,
-            code,
-        })
+    let note = {
+        let state = Arc::clone(&state);
+        move |code| {
+            lock(&state.seen).push(Seen {
+                verb: verb.to_owned(),
+                uri: uri.clone(),
+                fault: name,
+                code,
+            })
+        }
     };
     let response = match fault {
         None => forward(&state, request).await,
@@ -175,8 +178,10 @@ async fn answer(
             forward(&state, request).await
         }
         Some(Fault::Hold(gate)) => {
-            gate.hold().await;
-            forward(&state, request).await
+            let held = tokio::spawn(hold(Arc::clone(&state), request, gate, note.clone()));
+            return held
+                .await
+                .unwrap_or_else(|_| unreached(&anyhow::anyhow!("it fell over")));
         }
         Some(Fault::LoseAnswer) => {
             drop(forward(&state, request).await);
@@ -198,16 +203,39 @@ async fn answer(
             format!("{{\"kind\":\"Secret\",\"data\":{{\"a\":\"{text}\",}} "),
         )),
     };
-    let response = response.unwrap_or_else(|fault| {
-        // The message names addresses and causes, never a header or a body.
-        let message = format!("the proxy did not reach the API server: {fault:#}");
-        Response::builder()
-            .status(StatusCode::BAD_GATEWAY)
-            .body(Body::from(message))
-            .expect("a plain answer")
-    });
+    let response = response.unwrap_or_else(|fault| unreached(&fault));
     note(Some(response.status().as_u16()));
     response
+}
+
+// What is held goes on its way in the end, even when its sender has gone away meanwhile: that is how a
+// write arrives late.
+async fn hold(
+    state: Arc<State>,
+    request: Request<Body>,
+    gate: Gate,
+    note: impl Fn(Option<u16>),
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let response = match axum::body::to_bytes(body, REQUEST_LIMIT).await {
+        Ok(body) => {
+            gate.hold().await;
+            forward(&state, Request::from_parts(parts, Body::from(body))).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    let response = response.unwrap_or_else(|fault| unreached(&fault));
+    note(Some(response.status().as_u16()));
+    response
+}
+
+// The message names addresses and causes, never a header or a body.
+fn unreached(fault: &anyhow::Error) -> Response<Body> {
+    let message = format!("the proxy did not reach the API server: {fault:#}");
+    Response::builder()
+        .status(StatusCode::BAD_GATEWAY)
+        .body(Body::from(message))
+        .expect("a plain answer")
 }
 
 async fn forward(state: &State, request: Request<Body>) -> anyhow::Result<Response<Body>> {
