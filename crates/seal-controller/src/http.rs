@@ -9,7 +9,7 @@ mod sealed_secrets;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -17,15 +17,21 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get};
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use self::rate_limit::{RateLimit, limited};
 use self::sealed_secrets::{Desk, MOST_BYTES, rotate, verify};
+use crate::known::Key;
+use crate::leadership::Leadership;
 use crate::metrics::Metrics;
+use crate::queue::{Backlog, Queue};
 use crate::sealing_keys::Keys;
 use crate::settings::Settings;
 
+// No attempt takes that long: each of its calls ends after a minute.
+const STALLED: Duration = Duration::from_secs(900);
 const CERTIFICATE_PATH: &str = "/v1/cert.pem";
 const VERIFY_PATH: &str = "/v1/verify";
 const ROTATE_PATH: &str = "/v1/rotate";
@@ -39,6 +45,20 @@ pub(crate) struct Shown {
     pub(crate) ready: Arc<AtomicBool>,
     /// The metrics.
     pub(crate) metrics: Arc<Metrics>,
+    /// What is due.
+    pub(crate) queue: Arc<Queue<Key>>,
+    /// Whether it is due here.
+    pub(crate) leadership: Leadership,
+}
+
+impl Shown {
+    // What is due is the leader's to do.
+    fn backlog(&self) -> Backlog {
+        match self.leadership.leads() {
+            true => self.queue.backlog(),
+            false => Backlog::default(),
+        }
+    }
 }
 
 /// Listens on `address`. Where there is no IPv6, the unspecified address means IPv4's.
@@ -66,7 +86,7 @@ pub(crate) fn api(shown: Shown, settings: &Settings) -> Router {
             .with_state(Arc::clone(&desk))
     };
     Router::new()
-        .route("/healthz", any(async || "ok\n"))
+        .route("/healthz", any(health))
         .route("/readyz", get(readiness))
         .route(CERTIFICATE_PATH, any(certificate))
         .route(VERIFY_PATH, rationed(any(verify)))
@@ -82,6 +102,17 @@ pub(crate) fn metrics(shown: Shown) -> Router {
         .route("/metrics", get(measurements))
         .fallback(not_found)
         .with_state(shown)
+}
+
+// A cluster that does not answer is no reason to start again: each attempt ends and counts as progress.
+async fn health(State(shown): State<Shown>) -> Response {
+    let stalled = shown.backlog().stalled;
+    if stalled < STALLED {
+        return "ok\n".into_response();
+    }
+    let seconds = stalled.as_secs();
+    let complaint = format!("due work has made no progress for {seconds} s\n");
+    (StatusCode::SERVICE_UNAVAILABLE, complaint).into_response()
 }
 
 async fn readiness(State(shown): State<Shown>) -> Response {
@@ -106,6 +137,7 @@ async fn certificate(State(shown): State<Shown>) -> Response {
 
 async fn measurements(State(shown): State<Shown>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    shown.metrics.backlog(&shown.backlog(), Timestamp::now());
     ([(header::CONTENT_TYPE, kind)], shown.metrics.text()).into_response()
 }
 

@@ -13,6 +13,8 @@ use seal_api::SealedSecret;
 use seal_cluster::watch::Scope;
 use seal_engine::SecretVersion;
 
+use crate::queue::Grouped;
+
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
@@ -35,6 +37,14 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.namespace, self.name)
+    }
+}
+
+impl Grouped for Key {
+    type Group = Arc<str>;
+
+    fn group(&self) -> Arc<str> {
+        Arc::clone(&self.namespace)
     }
 }
 

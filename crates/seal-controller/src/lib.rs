@@ -6,6 +6,7 @@
 mod diagnosis;
 mod http;
 mod known;
+mod leadership;
 pub mod logs;
 mod metrics;
 mod queue;

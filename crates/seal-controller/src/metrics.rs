@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -19,6 +21,7 @@ use prometheus_client::registry::Registry;
 use seal_api::{SealedSecret, SealedSecretStatus, annotations};
 
 use crate::known::Key;
+use crate::queue::Backlog;
 
 // The default buckets of Prometheus' Go client.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -80,6 +83,11 @@ pub(crate) struct Metrics {
     nameless: bool,
     requests: Family<RequestLabels, Counter>,
     durations: Family<DurationLabels, Histogram>,
+    leader: Gauge,
+    leader_transitions: Counter,
+    queue_depth: Gauge,
+    queue_oldest: Gauge<f64, AtomicU64>,
+    last_progress: Gauge<f64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -100,6 +108,11 @@ impl Default for Metrics {
             nameless: false,
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            leader: Gauge::default(),
+            leader_transitions: Counter::default(),
+            queue_depth: Gauge::default(),
+            queue_oldest: Gauge::default(),
+            last_progress: Gauge::default(),
         };
         registry.register("build_info", "Build information", build);
         registry.register(
@@ -126,6 +139,27 @@ impl Default for Metrics {
             "http_request_duration_seconds",
             "Latencies of requests to the HTTP API",
             metrics.durations.clone(),
+        );
+        registry.register("leader", "Whether this replica leads", metrics.leader.clone());
+        registry.register(
+            "leader_transitions",
+            "How often this replica began to lead",
+            metrics.leader_transitions.clone(),
+        );
+        registry.register(
+            "queue_depth",
+            "How many SealedSecrets are due and not being looked at",
+            metrics.queue_depth.clone(),
+        );
+        registry.register(
+            "queue_oldest_due_seconds",
+            "For how long the oldest of them, or what is under way, has been due",
+            metrics.queue_oldest.clone(),
+        );
+        registry.register(
+            "last_progress_seconds",
+            "When this replica last finished a due piece of work, or had none (Unix time)",
+            metrics.last_progress.clone(),
         );
         Self { registry, ..metrics }
     }
@@ -225,6 +259,23 @@ impl Metrics {
                 path,
             })
             .inc();
+    }
+
+    /// Whether this replica leads.
+    pub(crate) fn leads(&self, leads: bool) {
+        if leads && self.leader.get() == 0 {
+            self.leader_transitions.inc();
+        }
+        self.leader.set(i64::from(leads));
+    }
+
+    /// How the work stands at `now`.
+    pub(crate) fn backlog(&self, backlog: &Backlog, now: Timestamp) {
+        self.queue_depth
+            .set(i64::try_from(backlog.depth).unwrap_or(i64::MAX));
+        self.queue_oldest.set(backlog.oldest.as_secs_f64());
+        self.last_progress
+            .set(now.as_duration().as_secs_f64() - backlog.stalled.as_secs_f64());
     }
 
     /// The OpenMetrics text.

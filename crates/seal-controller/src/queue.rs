@@ -1,15 +1,20 @@
-//! Which object is looked at next: each at most once at a time, soon after it changed, later when it
-//! failed, and not endlessly often however much it changes.
+//! Which object is looked at next: what changed before what merely has not been looked at yet, the
+//! namespaces in turn; each object at most once at a time, later when it failed, and not endlessly
+//! often however much it changes.
 //!
 //! What looking at an object means is not known here.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::hash::Hash;
+mod lanes;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use lanes::Lanes;
+pub(crate) use lanes::{Grouped, Lane};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -20,19 +25,20 @@ const WINDOW: Duration = Duration::from_secs(60);
 const SPACING: Duration = Duration::from_secs(5);
 
 /// A queue of keys.
-pub(crate) struct Queue<K> {
+pub(crate) struct Queue<K: Grouped> {
     state: Mutex<State<K>>,
     changed: Notify,
 }
 
-struct State<K> {
-    ready: VecDeque<K>,
-    waiting: HashSet<K>,
-    running: HashSet<K>,
+struct State<K: Grouped> {
+    ready: Lanes<K>,
+    running: HashMap<K, Instant>,
     again: HashSet<K>,
     timers: BTreeSet<(Instant, K)>,
     due: HashMap<K, Instant>,
     history: HashMap<K, History>,
+    resumed: Instant,
+    progress: Instant,
     closed: bool,
 }
 
@@ -42,16 +48,28 @@ struct History {
     failures: u32,
 }
 
-impl<K: Clone + Eq + Hash + Ord> Default for Queue<K> {
+/// How the work stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Backlog {
+    /// How many keys are due and not being looked at.
+    pub(crate) depth: usize,
+    /// For how long something has been due or under way; zero where nothing is.
+    pub(crate) oldest: Duration,
+    /// For how long nothing was finished although something was due.
+    pub(crate) stalled: Duration,
+}
+
+impl<K: Grouped> Default for Queue<K> {
     fn default() -> Self {
         let state = State {
-            ready: VecDeque::new(),
-            waiting: HashSet::new(),
-            running: HashSet::new(),
+            ready: Lanes::default(),
+            running: HashMap::new(),
             again: HashSet::new(),
             timers: BTreeSet::new(),
             due: HashMap::new(),
             history: HashMap::new(),
+            resumed: Instant::now(),
+            progress: Instant::now(),
             closed: false,
         };
         Self {
@@ -61,21 +79,22 @@ impl<K: Clone + Eq + Hash + Ord> Default for Queue<K> {
     }
 }
 
-impl<K: Clone + Eq + Hash + Ord> Queue<K> {
-    /// `key` changed: it comes up soon, and once more if it is being looked at right now.
-    pub(crate) fn add(&self, key: K) {
+impl<K: Grouped> Queue<K> {
+    /// `key` is to be looked at: it comes up in its lane, and once more if it is being looked at now.
+    pub(crate) fn add(&self, key: K, lane: Lane) {
         let mut state = self.lock();
-        if state.running.contains(&key) {
+        if state.running.contains_key(&key) {
             state.again.insert(key);
             return;
         }
-        state.admit(key, Instant::now());
+        state.admit(key, lane, Instant::now());
         drop(state);
         self.changed.notify_one();
     }
 
-    /// The next key, when there is one; `None` after [`Queue::close`]. [`Queue::done`] must follow.
-    pub(crate) async fn next(&self) -> Option<K> {
+    /// The next key, when there is one, and the lane it came in; `None` after [`Queue::close`].
+    /// [`Queue::done`] must follow. Nothing is lost when the wait is given up.
+    pub(crate) async fn next(&self) -> Option<(K, Lane)> {
         loop {
             let notified = self.changed.notified();
             let next_timer = {
@@ -83,15 +102,15 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
                 if state.closed {
                     return None;
                 }
-                state.ring(Instant::now());
-                if let Some(key) = state.ready.pop_front() {
-                    state.waiting.remove(&key);
-                    state.running.insert(key.clone());
+                let now = Instant::now();
+                state.ring(now);
+                if let Some((key, lane)) = state.ready.pop() {
+                    state.running.insert(key.clone(), now);
                     // Another worker may be asleep while more is ready.
                     if !state.ready.is_empty() {
                         self.changed.notify_one();
                     }
-                    return Some(key);
+                    return Some((key, lane));
                 }
                 state.timers.first().map(|(at, _)| *at)
             };
@@ -109,6 +128,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
     pub(crate) fn done(&self, key: &K, retry: bool) {
         let mut state = self.lock();
         let now = Instant::now();
+        state.progress = now;
         state.running.remove(key);
         let failures = {
             let history = state.history(key, now);
@@ -120,7 +140,7 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
             history.failures
         };
         if state.again.remove(key) {
-            state.admit(key.clone(), now);
+            state.admit(key.clone(), Lane::News, now);
         } else if retry {
             let pause = FIRST_PAUSE
                 .saturating_mul(1 << failures.saturating_sub(1).min(20))
@@ -131,11 +151,40 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
         self.changed.notify_one();
     }
 
+    /// `key` was not looked at after all: it comes up again as if it never had.
+    pub(crate) fn put_back(&self, key: K, lane: Lane) {
+        let mut state = self.lock();
+        state.running.remove(&key);
+        state.again.remove(&key);
+        state.make_ready(key, lane, Instant::now());
+        drop(state);
+        self.changed.notify_one();
+    }
+
     /// `key` is no more.
     pub(crate) fn forget(&self, key: &K) {
         let mut state = self.lock();
         state.history.remove(key);
         state.stop_timer(key);
+    }
+
+    /// From now on somebody takes what comes up: what waited until now was not late.
+    pub(crate) fn resume(&self) {
+        self.lock().resumed = Instant::now();
+    }
+
+    /// How the work stands.
+    pub(crate) fn backlog(&self) -> Backlog {
+        let state = self.lock();
+        let now = Instant::now();
+        let begun = state.running.values().copied().min();
+        let oldest = state.ready.oldest().into_iter().chain(begun).min();
+        let oldest = oldest.map(|since| since.max(state.resumed));
+        Backlog {
+            depth: state.ready.len(),
+            oldest: oldest.map_or(Duration::ZERO, |since| now - since),
+            stalled: oldest.map_or(Duration::ZERO, |since| now - since.max(state.progress)),
+        }
     }
 
     /// No key comes up any longer.
@@ -150,9 +199,10 @@ impl<K: Clone + Eq + Hash + Ord> Queue<K> {
     }
 }
 
-impl<K: Clone + Eq + Hash + Ord> State<K> {
-    fn admit(&mut self, key: K, now: Instant) {
-        if self.waiting.contains(&key) {
+impl<K: Grouped> State<K> {
+    fn admit(&mut self, key: K, lane: Lane, now: Instant) {
+        if self.ready.contains(&key) {
+            self.ready.push(key, lane, now);
             return;
         }
         let history = self.history(&key, now);
@@ -163,14 +213,12 @@ impl<K: Clone + Eq + Hash + Ord> State<K> {
             }
             return;
         }
-        self.make_ready(key);
+        self.make_ready(key, lane, now);
     }
 
-    fn make_ready(&mut self, key: K) {
+    fn make_ready(&mut self, key: K, lane: Lane, now: Instant) {
         self.stop_timer(&key);
-        if self.waiting.insert(key.clone()) {
-            self.ready.push_back(key);
-        }
+        self.ready.push(key, lane, now);
     }
 
     fn ring(&mut self, now: Instant) {
@@ -178,7 +226,8 @@ impl<K: Clone + Eq + Hash + Ord> State<K> {
             if at > now {
                 return;
             }
-            self.make_ready(key);
+            // It waited because it failed, or comes too often: what is new goes first.
+            self.make_ready(key, Lane::Backlog, now);
         }
     }
 
@@ -213,18 +262,24 @@ mod tests {
 
     use super::*;
 
+    impl Grouped for u8 {
+        type Group = u8;
+
+        fn group(&self) -> u8 {
+            self / 100
+        }
+    }
+
     async fn taken(queue: &Queue<u8>) -> Option<u8> {
-        tokio::time::timeout(Duration::from_millis(10), queue.next())
-            .await
-            .ok()
-            .flatten()
+        let next = tokio::time::timeout(Duration::from_millis(10), queue.next()).await;
+        next.ok().flatten().map(|(key, _)| key)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_key_comes_up_once_however_often_it_was_added() {
         let queue = Queue::default();
         for key in [1, 1, 2, 1] {
-            queue.add(key);
+            queue.add(key, Lane::News);
         }
         assert_eq!(
             (taken(&queue).await, taken(&queue).await, taken(&queue).await),
@@ -235,9 +290,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_changes_while_it_is_looked_at_comes_up_again_afterwards() {
         let queue = Queue::default();
-        queue.add(1);
+        queue.add(1, Lane::News);
         assert_eq!(taken(&queue).await, Some(1));
-        queue.add(1);
+        queue.add(1, Lane::News);
         assert_eq!(taken(&queue).await, None, "never twice at a time");
         queue.done(&1, false);
         assert_eq!(taken(&queue).await, Some(1));
@@ -246,16 +301,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn failures_come_up_again_after_growing_pauses_and_a_change_comes_up_at_once() {
         let queue = Queue::default();
-        queue.add(1);
+        queue.add(1, Lane::News);
         let mut pauses = Vec::new();
         for _ in 0..4 {
             let begin = Instant::now();
-            assert_eq!(queue.next().await, Some(1));
+            assert_eq!(queue.next().await.map(|(key, _)| key), Some(1));
             pauses.push(begin.elapsed());
             queue.done(&1, true);
         }
         assert!(pauses.windows(2).all(|pair| pair[0] < pair[1]), "{pauses:?}");
-        queue.add(1);
+        queue.add(1, Lane::News);
         assert_eq!(taken(&queue).await, Some(1));
         queue.done(&1, false);
         assert_eq!(taken(&queue).await, None);
@@ -265,14 +320,14 @@ mod tests {
     async fn a_key_that_never_rests_is_slowed_down_and_not_lost() {
         let queue = Queue::default();
         for _ in 0..BURST {
-            queue.add(1);
+            queue.add(1, Lane::News);
             assert_eq!(taken(&queue).await, Some(1));
             queue.done(&1, false);
         }
-        queue.add(1);
+        queue.add(1, Lane::News);
         assert_eq!(taken(&queue).await, None);
         let begin = Instant::now();
-        assert_eq!(queue.next().await, Some(1));
+        assert_eq!(queue.next().await, Some((1, Lane::Backlog)));
         assert!(begin.elapsed() >= SPACING - Duration::from_millis(20));
     }
 
@@ -298,5 +353,53 @@ mod tests {
                 None
             );
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_backlog_tells_how_long_something_is_due_and_for_how_long_nothing_moved() {
+        let queue = Queue::default();
+        let seconds = Duration::from_secs;
+        tokio::time::advance(seconds(60)).await;
+        let stands = |depth, oldest, stalled| Backlog {
+            depth,
+            oldest: seconds(oldest),
+            stalled: seconds(stalled),
+        };
+        assert_eq!(queue.backlog(), stands(0, 0, 0), "nothing is due");
+        queue.add(1, Lane::News);
+        queue.add(2, Lane::News);
+        tokio::time::advance(seconds(5)).await;
+        assert_eq!(queue.backlog(), stands(2, 5, 5));
+        assert_eq!(taken(&queue).await, Some(1));
+        queue.done(&1, true);
+        assert_eq!(
+            queue.backlog(),
+            stands(1, 5, 0),
+            "something moved, and who waits for a retry is not due"
+        );
+        assert_eq!(taken(&queue).await, Some(2));
+        tokio::time::advance(seconds(7)).await;
+        assert_eq!(
+            queue.backlog().stalled,
+            seconds(7),
+            "the one under way does not end"
+        );
+        queue.resume();
+        assert_eq!(
+            queue.backlog(),
+            stands(0, 0, 0),
+            "a new leader is not late with what others left"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_put_back_comes_up_in_its_lane_and_counts_as_no_attempt() {
+        let queue = Queue::default();
+        queue.add(1, Lane::Backlog);
+        assert_eq!(queue.next().await, Some((1, Lane::Backlog)));
+        queue.put_back(1, Lane::Backlog);
+        assert_eq!(queue.next().await, Some((1, Lane::Backlog)));
+        queue.done(&1, false);
+        assert_eq!(taken(&queue).await, None);
     }
 }

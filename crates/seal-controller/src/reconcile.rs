@@ -29,6 +29,7 @@ use tracing::{debug, info, warn};
 use crate::diagnosis::Diagnoses;
 use crate::known::{Key, Known, Seen};
 use crate::metrics::{ErrorReason, Metrics};
+use crate::queue::Lane;
 use crate::sealing_keys::Keys;
 use crate::settings::Settings;
 use prepare::{Prepared, prepare};
@@ -51,6 +52,7 @@ pub(crate) struct Reconciler {
     settings: Arc<Settings>,
     diagnoses: Diagnoses,
     cores: Semaphore,
+    backlog: Semaphore,
     memory: Mutex<HashMap<Key, Memory>>,
 }
 
@@ -85,13 +87,15 @@ impl Reconciler {
             settings,
             diagnoses: Diagnoses::default(),
             cores: Semaphore::new(cores),
+            // One more than there are cores, so that none is idle: what is new waits behind one only.
+            backlog: Semaphore::new(cores + 1),
             memory: Mutex::default(),
         }
     }
 
     /// Brings the Secret of `key` into line and tells what came of it. Returns whether to try again
     /// after a pause.
-    pub(crate) async fn reconcile(&self, key: &Key) -> bool {
+    pub(crate) async fn reconcile(&self, key: &Key, lane: Lane) -> bool {
         let Some(seen) = self.objects.find(key) else {
             self.forget(key);
             return false;
@@ -102,7 +106,7 @@ impl Reconciler {
         }
         let now = Timestamp::now();
         let outcome = if seen.readable {
-            self.settle(key, &seen.object, now).await
+            self.settle(key, &seen.object, lane, now).await
         } else {
             self.metrics.unseal_failed(&key.namespace, ErrorReason::Fetch);
             Outcome::Failed(vec![Fault::new(&catalogue::UNREADABLE)])
@@ -133,7 +137,7 @@ impl Reconciler {
         self.metrics.forget(key);
     }
 
-    async fn settle(&self, key: &Key, object: &SealedSecret, now: Timestamp) -> Outcome {
+    async fn settle(&self, key: &Key, object: &SealedSecret, lane: Lane, now: Timestamp) -> Outcome {
         let digest = inputs(object, &self.installation).to_text();
         let kept = self.authentic_record(key, object);
         let standing = if self.settings.skip_recreate {
@@ -157,7 +161,8 @@ impl Reconciler {
         }
         info!(key = %key, "Updating");
         let generation = keys.generation;
-        let result = self.attempt(key, object, keys, kept, standing.clone(), now).await;
+        let known = (kept, standing.clone());
+        let result = self.attempt(key, object, lane, keys, known, now).await;
         if let Err(faults) = &result {
             self.metrics.unseal_failed(&key.namespace, reason(faults));
         }
@@ -172,13 +177,13 @@ impl Reconciler {
         &self,
         key: &Key,
         object: &SealedSecret,
+        lane: Lane,
         keys: Arc<Keys>,
-        kept: Option<Record>,
-        standing: Option<SecretVersion>,
+        (kept, standing): (Option<Record>, Option<SecretVersion>),
         now: Timestamp,
     ) -> Result<Record, Vec<Fault>> {
         self.metrics.unseal_begins();
-        let prepared = self.prepared(key, object, keys, kept.clone(), now).await?;
+        let prepared = self.prepared(key, object, lane, keys, kept.clone(), now).await?;
         let owner = owner_reference(object);
         let template = object
             .spec
@@ -247,16 +252,18 @@ impl Reconciler {
         &self,
         key: &Key,
         object: &SealedSecret,
+        lane: Lane,
         keys: Arc<Keys>,
         kept: Option<Record>,
         now: Timestamp,
     ) -> Result<Prepared, Vec<Fault>> {
         let defect = |what: &str| vec![Fault::new(&catalogue::DEFECT).fact("what", what)];
-        let _core = self
-            .cores
-            .acquire()
-            .await
-            .map_err(|_| defect("the cores are closed"))?;
+        let closed = |_| defect("the cores are closed");
+        let _turn = match lane {
+            Lane::Backlog => Some(self.backlog.acquire().await.map_err(closed)?),
+            Lane::News => None,
+        };
+        let _core = self.cores.acquire().await.map_err(closed)?;
         let diagnose = self.diagnoses.allow(&key.namespace, Instant::now());
         let (object, settings) = (object.clone(), Arc::clone(&self.settings));
         let installation = Arc::clone(&self.installation);
@@ -366,6 +373,8 @@ impl Reconciler {
                 }
                 // Gone, or changed: the watch brings it up again; its record is in memory.
                 Err(error) if error.is_not_found() => return true,
+                // The one that leads tells it.
+                Err(error) if error.is_not_leading() => return false,
                 Err(error) => {
                     self.metrics.unseal_failed(&key.namespace, ErrorReason::Status);
                     warn!(key = %key, %error, "Error updating SealedSecret status");

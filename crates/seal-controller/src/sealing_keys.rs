@@ -24,10 +24,14 @@ use seal_core::{
 use tokio::sync::watch;
 use tracing::info;
 
+use crate::leadership::Leadership;
 use crate::settings::Settings;
 use installation::KeptInstallation;
 
 pub(crate) use keep::keep;
+
+// How often a standby looks for what the leader has to make first.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// The keys in use.
 pub(crate) struct Keys {
@@ -76,6 +80,12 @@ pub(crate) enum KeysError {
     None,
 }
 
+impl KeysError {
+    fn is_not_leading(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.is_not_leading())
+    }
+}
+
 /// Keeps the keys.
 pub(crate) struct SealingKeys {
     client: Client,
@@ -86,16 +96,26 @@ pub(crate) struct SealingKeys {
 }
 
 impl SealingKeys {
-    /// Reads the installation's own Secret, or makes it. No key is read yet.
+    /// Reads the installation's own Secret; the leader makes it where there is none, and the others wait
+    /// for that. No key is read yet; those that are go to `current`.
     ///
     /// # Errors
     /// [`KeysError`].
     pub(crate) async fn open(
         client: Client,
         settings: Arc<Settings>,
+        current: watch::Sender<Option<Arc<Keys>>>,
+        leadership: &mut Leadership,
     ) -> Result<(Self, InstallationKey), KeysError> {
         let secrets = Secrets::new(client.clone());
-        let installation = KeptInstallation::find_or_create(&secrets, &settings.namespace).await?;
+        let namespace = &settings.namespace;
+        let installation = until_there(leadership, async |leads| match leads {
+            true => KeptInstallation::find_or_create(&secrets, namespace)
+                .await
+                .map(Some),
+            false => KeptInstallation::find(&secrets, namespace).await,
+        })
+        .await?;
         let key = installation.key();
         Ok((
             Self {
@@ -103,10 +123,33 @@ impl SealingKeys {
                 secrets,
                 settings,
                 installation,
-                current: watch::Sender::new(None),
+                current,
             },
             key,
         ))
+    }
+
+    /// Reads the keys; the leader makes the first one where there is none, and the others wait for that.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub(crate) async fn begin(&self, leadership: &mut Leadership) -> Result<(), KeysError> {
+        until_there(leadership, async |leads| {
+            self.bring_up_to_date(leads).await?;
+            Ok(self.sealing().map(drop))
+        })
+        .await
+    }
+
+    /// Reads all keys anew; as the leader, also does what that shows to be due.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the keys stay as they were.
+    async fn bring_up_to_date(&self, leads: bool) -> Result<(), KeysError> {
+        match leads {
+            true => self.settle().await,
+            false => self.look().await,
+        }
     }
 
     /// The keys, whenever they change.
@@ -119,7 +162,7 @@ impl SealingKeys {
     ///
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
-    pub(crate) async fn look(&self) -> Result<(), KeysError> {
+    async fn look(&self) -> Result<(), KeysError> {
         self.installation.refresh().await?;
         let found = self.read().await?;
         match self.primary(&found) {
@@ -133,7 +176,7 @@ impl SealingKeys {
     ///
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
-    pub(crate) async fn settle(&self) -> Result<(), KeysError> {
+    async fn settle(&self) -> Result<(), KeysError> {
         self.installation.heal().await?;
         let mut found = self.read().await?;
         let first = self.current.borrow().is_none();
@@ -163,7 +206,7 @@ impl SealingKeys {
     ///
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
-    pub(crate) async fn renew(&self) -> Result<(), KeysError> {
+    async fn renew(&self) -> Result<(), KeysError> {
         self.make().await?;
         self.look().await
     }
@@ -175,7 +218,7 @@ impl SealingKeys {
     }
 
     /// How long until a new key is due; `None` for never.
-    pub(crate) fn due_in(&self, now: Timestamp) -> Option<Duration> {
+    fn due_in(&self, now: Timestamp) -> Option<Duration> {
         let period = self.settings.key_renew_period()?;
         let since = self.current.borrow().as_ref()?.certificate.not_before();
         let due = since.checked_add(period).ok()?;
@@ -224,5 +267,25 @@ impl SealingKeys {
             }));
         });
         Ok(())
+    }
+}
+
+// What `find` finds, once it is there. It is told whether this replica leads, and so may make it.
+async fn until_there<T>(
+    leadership: &mut Leadership,
+    find: impl AsyncFn(bool) -> Result<Option<T>, KeysError>,
+) -> Result<T, KeysError> {
+    loop {
+        let leads = leadership.leads();
+        match find(leads).await {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {}
+            Err(error) if error.is_not_leading() => {}
+            Err(error) => return Err(error),
+        }
+        tokio::select! {
+            () = leadership.turns(leads) => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! What happens to one object is `reconcile`'s.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,8 +22,9 @@ use tracing::{info, warn};
 
 use crate::http::{Shown, api, listen, metrics};
 use crate::known::{Key, Seen};
+use crate::leadership::{Election, Leadership};
 use crate::metrics::Metrics;
-use crate::queue::Queue;
+use crate::queue::{Lane, Queue};
 use crate::reconcile::Reconciler;
 use crate::sealing_keys::{self, Keys, SealingKeys};
 use crate::settings::{self, Settings};
@@ -39,14 +41,36 @@ const GRACE: Duration = Duration::from_secs(20);
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let mut end = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut ended = std::pin::pin!(async move {
+    let ended = async {
         tokio::select! {
             _ = end.recv() => {}
             _ = interrupt.recv() => {}
         }
+    };
+    let settings = Arc::new(settings);
+    let (namespace, version) = (&settings.namespace, env!("CARGO_PKG_VERSION"));
+    info!(namespace, version, "Starting sealed-secrets controller");
+    let metrics = Arc::new(match settings.metrics_omit_secret_labels {
+        true => Metrics::default().nameless(),
+        false => Metrics::default(),
     });
+    let config = Config::infer().await.context("no cluster to talk to")?;
+    let election = Election::stand(config, &settings, Arc::clone(&metrics))?;
+    let result = run(Arc::clone(&settings), metrics, &election, ended).await;
+    election.resign().await;
+    info!("ended");
+    result
+}
+
+async fn run(
+    settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
+    election: &Election,
+    ended: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let mut ended = pin!(ended);
     let mut running = tokio::select! {
-        running = Running::start(Arc::new(settings)) => running?,
+        running = Running::start(settings, metrics, election) => running?,
         () = &mut ended => return Ok(()),
     };
     // A controller that lives on without its watches or keys would look healthy and do nothing.
@@ -61,34 +85,38 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
 /// All that runs.
 struct Running {
     queue: Arc<Queue<Key>>,
+    leadership: Leadership,
     workers: JoinSet<()>,
     others: JoinSet<()>,
 }
 
 impl Running {
-    async fn start(settings: Arc<Settings>) -> anyhow::Result<Self> {
-        let (namespace, version) = (&settings.namespace, env!("CARGO_PKG_VERSION"));
-        info!(namespace, version, "Starting sealed-secrets controller");
+    async fn start(
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        election: &Election,
+    ) -> anyhow::Result<Self> {
         if settings.old_gc_behavior {
             warn!("--old-gc-behavior has no effect: Kubernetes' garbage collector deletes Secrets");
         }
-        let client = Client::try_from(Config::infer().await.context("no cluster to talk to")?)?;
-        let (keys, installation) = SealingKeys::open(client.clone(), Arc::clone(&settings)).await?;
-        let keys = Arc::new(keys);
-        let metrics = match settings.metrics_omit_secret_labels {
-            true => Metrics::default().nameless(),
-            false => Metrics::default(),
-        };
+        let (client, mut leadership) = (election.client.clone(), election.leadership.clone());
+        let current = watch::Sender::new(None);
+        let queue = Arc::new(Queue::default());
         let shown = Shown {
-            keys: keys.current(),
+            keys: current.subscribe(),
             ready: Arc::new(AtomicBool::new(false)),
-            metrics: Arc::new(metrics),
+            metrics,
+            queue: Arc::clone(&queue),
+            leadership: leadership.clone(),
         };
         let mut others = JoinSet::new();
         serve_http(&settings, &shown, &mut others).await?;
 
+        let (keys, installation) =
+            SealingKeys::open(client.clone(), Arc::clone(&settings), current, &mut leadership).await?;
+        let keys = Arc::new(keys);
         info!("Searching for existing private keys");
-        keys.settle().await.context("the sealing keys")?;
+        keys.begin(&mut leadership).await.context("the sealing keys")?;
         let reconciler = Arc::new(Reconciler::new(
             client.clone(),
             Arc::clone(&settings),
@@ -96,11 +124,11 @@ impl Running {
             keys.current(),
             installation,
         ));
-        let queue = Arc::new(Queue::default());
         others.spawn(sealing_keys::keep(
             client.clone(),
             Arc::clone(&keys),
             Arc::clone(&settings),
+            leadership.clone(),
         ));
         others.spawn(retry_with_new_keys(
             keys.current(),
@@ -110,8 +138,14 @@ impl Running {
         let (begin, begun) = watch::channel(false);
         let mut workers = JoinSet::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let worker = Worker {
+            reconciler: Arc::clone(&reconciler),
+            queue: Arc::clone(&queue),
+            begun,
+            leadership: leadership.clone(),
+        };
         for _ in 0..cores * WORKERS_PER_CORE {
-            workers.spawn(work(Arc::clone(&reconciler), Arc::clone(&queue), begun.clone()));
+            workers.spawn(worker.clone().work());
         }
         let watches = Watches {
             settings,
@@ -123,6 +157,7 @@ impl Running {
         others.spawn(watches.listen(client));
         Ok(Self {
             queue,
+            leadership,
             workers,
             others,
         })
@@ -131,12 +166,14 @@ impl Running {
     async fn finish(mut self) {
         info!("finishing what is under way");
         self.queue.close();
+        if !self.leadership.leads() {
+            self.workers.abort_all();
+        }
         let workers = async { while self.workers.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, workers).await.is_err() {
             warn!("what was under way did not finish in time");
         }
         self.others.shutdown().await;
-        info!("ended");
     }
 }
 
@@ -159,21 +196,47 @@ async fn serve_http(settings: &Settings, shown: &Shown, tasks: &mut JoinSet<()>)
     Ok(())
 }
 
-async fn work(reconciler: Arc<Reconciler>, queue: Arc<Queue<Key>>, mut begun: watch::Receiver<bool>) {
-    // Without the list of Secrets, everything would look as if it had to be made anew.
-    if begun.wait_for(|begun| *begun).await.is_err() {
-        return;
-    }
-    while let Some(key) = queue.next().await {
-        // A task of its own, so that a panic ends that and not the worker.
-        let attempt = tokio::spawn({
-            let (reconciler, key) = (Arc::clone(&reconciler), key.clone());
-            async move { reconciler.reconcile(&key).await }
-        });
-        let retry = attempt.await.unwrap_or(true);
-        queue.done(&key, retry);
-        if reconciler.objects.find(&key).is_none() {
-            queue.forget(&key);
+/// Those who look at objects.
+#[derive(Clone)]
+struct Worker {
+    reconciler: Arc<Reconciler>,
+    queue: Arc<Queue<Key>>,
+    begun: watch::Receiver<bool>,
+    leadership: Leadership,
+}
+
+impl Worker {
+    async fn work(mut self) {
+        // Without the list of Secrets, everything would look as if it had to be made anew.
+        if self.begun.wait_for(|begun| *begun).await.is_err() {
+            return;
+        }
+        loop {
+            if !self.leadership.leads() {
+                // A standby keeps its queue: when it leads, it begins with what the watches have told.
+                self.leadership.begins().await;
+                self.queue.resume();
+            }
+            let next = tokio::select! {
+                next = self.queue.next() => next,
+                () = self.leadership.ends() => continue,
+            };
+            let Some((key, lane)) = next else { return };
+            // A task of its own, so that a panic ends that and not the worker.
+            let attempt = tokio::spawn({
+                let (reconciler, key) = (Arc::clone(&self.reconciler), key.clone());
+                async move { reconciler.reconcile(&key, lane).await }
+            });
+            let retry = attempt.await.unwrap_or(true);
+            if !self.leadership.leads() {
+                // Whether it worked or not, the next leader looks at it; and so do we, should it be us.
+                self.queue.put_back(key, lane);
+                continue;
+            }
+            self.queue.done(&key, retry);
+            if self.reconciler.objects.find(&key).is_none() {
+                self.queue.forget(&key);
+            }
         }
     }
 }
@@ -200,19 +263,21 @@ impl Watches {
         };
         loop {
             let news = tokio::select! {
-                Some((scope, event)) = objects.next() => {
-                    event.map(|event| self.reconciler.objects.take_in(&scope, mapped(event, seen)))
-                }
+                Some((scope, event)) = objects.next() => event.map(|event| {
+                    let lane = lane(&event);
+                    (self.reconciler.objects.take_in(&scope, mapped(event, seen)), lane)
+                }),
                 Some((scope, event)) = standing.next() => event.map(|event| {
+                    let lane = lane(&event);
                     let mut keys = self.reconciler.standing.take_in(&scope, mapped(event, version));
                     // Secrets of no SealedSecret are none of our business.
                     keys.retain(|key| self.reconciler.objects.find(key).is_some());
-                    keys
+                    (keys, lane)
                 }),
                 else => return,
             };
             match news {
-                Ok(keys) => keys.into_iter().for_each(|key| self.queue.add(key)),
+                Ok((keys, lane)) => keys.into_iter().for_each(|key| self.queue.add(key, lane)),
                 Err(error) => warn!(%error, "a watch is taken up again"),
             }
             self.begin_when_listed(&scopes);
@@ -226,6 +291,14 @@ impl Watches {
             self.ready.store(true, Ordering::Relaxed);
             info!("ready");
         }
+    }
+}
+
+// A change that is seen as it happens has somebody waiting for it.
+fn lane<K>(event: &Event<K>) -> Lane {
+    match event {
+        Event::Init | Event::InitApply(_) | Event::InitDone => Lane::Backlog,
+        Event::Apply(_) | Event::Delete(_) => Lane::News,
     }
 }
 
@@ -276,6 +349,6 @@ async fn retry_with_new_keys(
         reconciler
             .waiting_for_a_key()
             .into_iter()
-            .for_each(|key| queue.add(key));
+            .for_each(|key| queue.add(key, Lane::Backlog));
     }
 }

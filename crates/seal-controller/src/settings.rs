@@ -4,6 +4,7 @@
 //! names it, never ignored. What follows from a setting is for those who use it.
 
 mod go_values;
+mod leader_election;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,6 +16,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use jiff::Timestamp;
 use seal_core::KeySize;
+
+pub use leader_election::LeaderElection;
 
 use go_values::{GoDuration, ListenAddress, Pairs, boolean, cutoff_time, key_prefix, key_size, verbosity};
 
@@ -151,6 +154,9 @@ pub struct Settings {
     /// Leave out the metric that names every SealedSecret
     #[arg(long, env = "SEALED_SECRETS_METRICS_OMIT_SECRET_LABELS", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub metrics_omit_secret_labels: bool,
+    /// How the one replica that writes is found
+    #[command(flatten)]
+    pub leader_election: LeaderElection,
     /// Print the version and end
     #[arg(long)]
     pub version: bool,
@@ -178,6 +184,9 @@ pub struct Settings {
     /// The controller's own namespace; else that of the pod, else `default`
     #[arg(skip)]
     pub namespace: String,
+    /// The name of the controller's pod, or of its machine
+    #[arg(skip)]
+    pub pod_name: String,
 }
 
 type Cutoff = Option<Timestamp>;
@@ -202,7 +211,13 @@ impl Settings {
             .try_get_matches_from(&arguments)
             .map_err(|error| blamed(error, &arguments))?;
         let mut settings = Self::from_arg_matches(&matches)?;
+        if let Err(error) = settings.leader_election.terms() {
+            return Err(
+                Self::command().error(ErrorKind::ValueValidation, format!("--leader-elect-…: {error}"))
+            );
+        }
         settings.namespace = own_namespace();
+        settings.pod_name = pod_name();
         Ok(settings)
     }
 
@@ -308,6 +323,13 @@ fn own_namespace() -> String {
                 .and_then(named)
         })
         .unwrap_or_else(|| "default".to_owned())
+}
+
+fn pod_name() -> String {
+    let given = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+    given("POD_NAME")
+        .or_else(|| given("HOSTNAME"))
+        .unwrap_or_else(|| "seal-controller".to_owned())
 }
 
 #[cfg(test)]

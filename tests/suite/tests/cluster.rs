@@ -13,6 +13,7 @@ mod cluster {
     mod ground;
     mod http;
     mod keys;
+    mod leadership;
     mod ownership;
     mod permissions;
     mod schema;

@@ -16,23 +16,33 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{KeysError, SealingKeys};
+use crate::leadership::Leadership;
 use crate::settings::Settings;
 
 const LONGEST_NAP: Duration = Duration::from_secs(3600);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Key Secrets change, a new key falls due, or somebody asks for one (SIGUSR1, as upstream). What
-/// fails is tried again without waiting for news.
-pub(crate) async fn keep(client: Client, keys: Arc<SealingKeys>, settings: Arc<Settings>) {
+/// fails is tried again without waiting for news. Only the leader writes; who begins to lead looks anew.
+pub(crate) async fn keep(
+    client: Client,
+    keys: Arc<SealingKeys>,
+    settings: Arc<Settings>,
+    mut leadership: Leadership,
+) {
     let Ok(mut asked): Result<Signal, _> = signal(SignalKind::user_defined1()) else {
         return;
     };
     let mut changes = key_secrets(&client, &settings.namespace);
     let mut replace: Option<Fingerprint> = None;
     let (mut failures, mut again) = (0_u32, None);
+    let mut leads = leadership.leads();
     loop {
         let mut look = failures > 0;
-        let nap = keys.due_in(Timestamp::now()).unwrap_or(LONGEST_NAP);
+        let nap = keys
+            .due_in(Timestamp::now())
+            .filter(|_| leads)
+            .unwrap_or(LONGEST_NAP);
         let wake = again.unwrap_or_else(|| Instant::now() + nap.min(LONGEST_NAP));
         tokio::select! {
             Some((_, event)) = changes.next() => match event {
@@ -44,9 +54,11 @@ pub(crate) async fn keep(client: Client, keys: Arc<SealingKeys>, settings: Arc<S
                 }
             },
             _ = asked.recv() => replace = keys.sealing(),
+            () = leadership.turns(leads) => look = true,
             () = tokio::time::sleep_until(wake) => {}
         }
-        (failures, again) = match bring_up_to_date(&keys, look, replace).await {
+        leads = leadership.leads();
+        (failures, again) = match bring_up_to_date(&keys, leads, look, replace).await {
             Ok(()) => {
                 replace = None;
                 (0, None)
@@ -66,14 +78,15 @@ pub(crate) async fn keep(client: Client, keys: Arc<SealingKeys>, settings: Arc<S
 // What failed before may have been done all the same: who looks first makes no second key.
 async fn bring_up_to_date(
     keys: &SealingKeys,
+    leads: bool,
     look: bool,
     replace: Option<Fingerprint>,
 ) -> Result<(), KeysError> {
     if look {
-        keys.settle().await?;
+        keys.bring_up_to_date(leads).await?;
     }
     let due = keys.due_in(Timestamp::now()) == Some(Duration::ZERO);
-    if due || replace.is_some() && keys.sealing() == replace {
+    if leads && (due || replace.is_some() && keys.sealing() == replace) {
         keys.renew().await?;
     }
     Ok(())

@@ -48,6 +48,8 @@ impl Server {
             keys: current.subscribe(),
             ready: Arc::new(AtomicBool::new(true)),
             metrics: Arc::new(Metrics::default()),
+            queue: Arc::default(),
+            leadership: crate::leadership::Leadership::alone(),
         };
         let metrics = Arc::clone(&shown.metrics);
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();

@@ -1,0 +1,214 @@
+//! Several replicas: one writes, all serve, and whatever happens to the one that writes, another one
+//! goes on where it was, and nothing of the old one arrives late.
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::rbac::v1::Role;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams};
+use seal_testbed::{Fault, FaultProxy, Gate, Rule, wait_for};
+use serde_json::json;
+
+use super::ground::{Controller, Place, SOON, account, admin, place_of, plane, value};
+
+const SECRETS: &str = "/api/v1/namespaces/*/secrets*";
+// A lead that ends soon when nobody renews it.
+const SHORT: &[&str] = &[
+    "--leader-elect-lease-duration=3s",
+    "--leader-elect-renew-deadline=2s",
+    "--leader-elect-retry-period=300ms",
+];
+// A lead that ends only when it is released.
+const LONG: &[&str] = &["--leader-elect-lease-duration=3600s"];
+
+struct Replica {
+    controller: Controller,
+    proxy: FaultProxy<'static>,
+}
+
+impl Replica {
+    async fn start(namespace: &str, terms: &[&str]) -> Self {
+        let proxy = FaultProxy::start(plane().await).await.unwrap();
+        let flags = ["--all-namespaces=false", "--key-renew-period=0"];
+        let flags: Vec<&str> = flags.iter().chain(terms).copied().collect();
+        let controller = Controller::behind(&proxy, namespace, &flags).await.unwrap();
+        Self { controller, proxy }
+    }
+
+    async fn leads(&self) -> bool {
+        let metrics = self.controller.metrics().await;
+        metrics.contains("sealed_secrets_controller_leader 1\n")
+    }
+
+    async fn begins_to_lead(&self) {
+        let leads = wait_for("the other replica to lead", SOON, async || {
+            Ok(self.leads().await.then_some(()))
+        });
+        leads.await.unwrap();
+    }
+
+    // Verb and path of all writes that it has sent.
+    fn writes(&self) -> Vec<String> {
+        let reads = ["get", "list", "watch"];
+        let seen = self.proxy.seen().into_iter();
+        seen.filter(|call| !reads.contains(&call.verb.as_str()))
+            .map(|call| format!("{} {}", call.verb, call.uri))
+            .collect()
+    }
+}
+
+// The one that leads and the one that waits.
+async fn two(namespace: &str, terms: &[&str]) -> (Replica, Replica, Place) {
+    let (first, second) = tokio::join!(Replica::start(namespace, terms), Replica::start(namespace, terms));
+    let (leader, standby) = match first.leads().await {
+        true => (first, second),
+        false => (second, first),
+    };
+    leader.begins_to_lead().await;
+    assert!(!standby.leads().await);
+    let place = place_of(&leader.controller).await;
+    (leader, standby, place)
+}
+
+async fn set(place: &Place, text: &str) {
+    let changed = place.object("db", &[("foo", text)]);
+    let patch = json!({"spec": {"encryptedData": changed.spec.encrypted_data}});
+    place.patch_object("db", patch).await;
+}
+
+async fn holds(place: &Place, text: &str) {
+    place
+        .secret_that("db", |secret| value(secret, "foo").as_deref() == Some(text))
+        .await;
+}
+
+#[tokio::test]
+async fn of_two_fresh_replicas_one_makes_the_key_and_writes_and_both_serve_its_certificate() {
+    let (leader, standby, place) = two("fresh", LONG).await;
+    place.create(&place.object("db", &[("foo", "bar")])).await;
+    place.synced("db").await;
+    let (first, second) = tokio::join!(leader.controller.certificate(), standby.controller.certificate());
+    assert_eq!(first.fingerprint(), second.fingerprint());
+    let keys = ListParams::default().labels("sealedsecrets.bitnami.com/sealed-secrets-key=active");
+    assert_eq!(place.secrets().list(&keys).await.unwrap().items.len(), 1);
+    assert_eq!(standby.controller.get("/healthz").await.0, 200);
+    assert_eq!(standby.controller.get("/readyz").await.0, 200);
+    let lease = "/apis/coordination.k8s.io/";
+    let others: Vec<String> = standby
+        .writes()
+        .into_iter()
+        .filter(|call| !call.contains(lease))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[tokio::test]
+async fn a_leader_that_ends_hands_over_at_once() {
+    let (leader, standby, place) = two("ending", LONG).await;
+    place.create(&place.object("db", &[("foo", "one")])).await;
+    place.synced("db").await;
+    let code = leader.controller.process.terminate(SOON).await.unwrap();
+    assert_eq!(code, 0);
+    set(&place, "two").await;
+    holds(&place, "two").await;
+    assert!(standby.leads().await);
+    let leases: Api<Lease> = Api::namespaced(place.client.clone(), &place.namespace);
+    let spec = leases.get("seal-controller").await.unwrap().spec.unwrap();
+    assert!(spec.holder_identity.is_some_and(|holder| !holder.is_empty()));
+    assert_eq!(spec.lease_transitions, Some(1));
+}
+
+#[tokio::test]
+async fn when_a_leader_is_killed_another_one_goes_on_and_repeats_nothing() {
+    let (leader, standby, place) = two("killed", SHORT).await;
+    place.create(&place.object("db", &[("foo", "one")])).await;
+    place.synced("db").await;
+    leader.controller.process.kill();
+    set(&place, "two").await;
+    holds(&place, "two").await;
+    place.synced("db").await;
+    let written: Vec<String> = standby
+        .writes()
+        .into_iter()
+        .filter(|call| call.contains("/secrets"))
+        .collect();
+    assert_eq!(written, ["update /api/v1/namespaces/killed/secrets/db"]);
+}
+
+#[tokio::test]
+async fn a_write_that_is_held_up_for_longer_than_the_lead_does_not_undo_what_the_next_leader_wrote() {
+    let (leader, standby, place) = two("held", SHORT).await;
+    place.create(&place.object("db", &[("foo", "one")])).await;
+    place.synced("db").await;
+    let gate = Gate::default();
+    leader
+        .proxy
+        .inject(Rule::on("*", "/apis/coordination.k8s.io/*", Fault::ServerError));
+    leader
+        .proxy
+        .inject(Rule::on("update", SECRETS, Fault::Hold(gate.clone())));
+    set(&place, "two").await;
+    gate.is_holding().await;
+    standby.begins_to_lead().await;
+    holds(&place, "two").await;
+    set(&place, "three").await;
+    holds(&place, "three").await;
+    let before = place.secret("db").await.metadata.resource_version;
+    gate.open();
+    let late = wait_for("the late write to arrive", SOON, async || {
+        let seen = leader.proxy.seen().into_iter();
+        let mut held = seen.filter(|call| call.fault == Some("hold"));
+        Ok(held.next().map(|call| call.code))
+    });
+    assert_eq!(late.await.unwrap(), Some(409));
+    leader.proxy.clear();
+    place.create(&place.object("after", &[("foo", "bar")])).await;
+    place.synced("after").await;
+    assert_eq!(place.secret("db").await.metadata.resource_version, before);
+    assert!(!leader.leads().await);
+}
+
+#[tokio::test]
+async fn a_leader_that_stood_still_for_longer_than_its_lead_writes_nothing_any_more() {
+    let (leader, standby, place) = two("standing-still", SHORT).await;
+    place.create(&place.object("db", &[("foo", "one")])).await;
+    place.synced("db").await;
+    leader.controller.process.pause().await.unwrap();
+    standby.begins_to_lead().await;
+    set(&place, "two").await;
+    holds(&place, "two").await;
+    let before = leader.writes().len();
+    leader.controller.process.resume().unwrap();
+    let waits = wait_for("the old leader to wait", SOON, async || {
+        Ok((!leader.leads().await).then_some(()))
+    });
+    waits.await.unwrap();
+    set(&place, "three").await;
+    holds(&place, "three").await;
+    place.synced("db").await;
+    let late = leader.writes().split_off(before);
+    let late: Vec<String> = late
+        .into_iter()
+        .filter(|call| !call.contains("/leases/"))
+        .collect();
+    assert!(late.is_empty(), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_replica_that_may_not_reach_the_lease_says_what_is_missing() {
+    super::ground::grant("leaseless").await.unwrap();
+    let roles: Api<Role> = Api::namespaced(admin().await, "leaseless");
+    roles
+        .delete("leaseless-leader", &DeleteParams::default())
+        .await
+        .unwrap();
+    let kubeconfig = plane().await.kubeconfig(&account("leaseless")).await.unwrap();
+    let controller = Controller::launch("leaseless", &[], &kubeconfig).await.unwrap();
+    let said = wait_for("the complaint", SOON, async || {
+        let log = controller.process.log();
+        Ok(log
+            .contains("grant get, list, watch, create and update on leases")
+            .then_some(()))
+    });
+    said.await.unwrap();
+    assert_eq!(controller.process.terminate(SOON).await.unwrap(), 0);
+}
