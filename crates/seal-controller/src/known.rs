@@ -1,9 +1,10 @@
 //! What the watches have told so far: SealedSecrets whole, of Secrets their versions only.
 //!
 //! Answers to our own writes are entered as well, so that an event that is still on its way cannot
-//! make what we did look like somebody else's work.
+//! make what we did look like somebody else's work; and an answer that was on its way cannot bring
+//! back what has been deleted since.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -88,7 +89,13 @@ struct State<T> {
     // By watch: what it has listed since it began anew.
     listing: HashMap<Scope, HashSet<Key>>,
     listed: HashSet<Scope>,
+    // The last versions of what is gone, for answers that come late; the oldest first.
+    gone: HashMap<Key, u64>,
+    graves: VecDeque<Key>,
 }
+
+// An answer comes within a minute; so many deletions pass in that time at most.
+const MOST_GRAVES: usize = 8192;
 
 impl<T> Default for Known<T> {
     fn default() -> Self {
@@ -96,6 +103,8 @@ impl<T> Default for Known<T> {
             all: HashMap::new(),
             listing: HashMap::new(),
             listed: HashSet::new(),
+            gone: HashMap::new(),
+            graves: VecDeque::new(),
         };
         Self {
             state: Mutex::new(state),
@@ -115,14 +124,17 @@ impl<T: Versioned + Clone> Known<T> {
         scopes.iter().all(|scope| state.listed.contains(scope))
     }
 
-    /// Enters the answer to a write of ours.
+    /// Enters what a call of ours was answered, unless that is gone since: nobody would tell of it a
+    /// second time.
     pub(crate) fn enter(&self, key: &Key, value: T) {
         let mut state = self.lock();
-        state.enter(key, value);
+        let late = |gone: &u64| number(value.resource_version()) <= *gone;
+        if !state.gone.get(key).is_some_and(late) {
+            state.enter(key, value);
+        }
     }
 
-    /// Enters the answer to a change of ours, unless the object was deleted meanwhile: nobody would
-    /// tell of that a second time.
+    /// The same where it is known already.
     pub(crate) fn update(&self, key: &Key, value: T) {
         let mut state = self.lock();
         if state.all.contains_key(key) {
@@ -130,9 +142,19 @@ impl<T: Versioned + Clone> Known<T> {
         }
     }
 
-    /// Takes in what the watch of `scope` tells; returns the keys for which it is news. What we wrote
-    /// ourselves, or what a new list repeats, is none.
-    pub(crate) fn take_in(&self, scope: &Scope, event: Event<(Key, T)>) -> Vec<Key> {
+    /// Takes in what the watch of `scope` tells of what is `ours`; returns the keys for which it is news.
+    /// What we wrote ourselves, or what a new list repeats, is none.
+    pub(crate) fn take_in(
+        &self,
+        scope: &Scope,
+        event: Event<(Key, T)>,
+        ours: impl Fn(&Key) -> bool,
+    ) -> Vec<Key> {
+        if let Event::InitApply((key, _)) | Event::Apply((key, _)) | Event::Delete((key, _)) = &event
+            && !ours(key)
+        {
+            return Vec::new();
+        }
         let mut state = self.lock();
         match event {
             Event::Init => {
@@ -154,6 +176,7 @@ impl<T: Versioned + Clone> Known<T> {
                 let newer = |known: &T| number(known.resource_version()) > number(value.resource_version());
                 if !state.all.get(&key).is_some_and(newer) {
                     state.all.remove(&key);
+                    state.bury(&key, number(value.resource_version()));
                 }
                 vec![key]
             }
@@ -179,6 +202,17 @@ impl<T: Versioned> State<T> {
         true
     }
 
+    fn bury(&mut self, key: &Key, version: u64) {
+        if self.gone.insert(key.clone(), version).is_none() {
+            self.graves.push_back(key.clone());
+        }
+        while self.graves.len() > MOST_GRAVES {
+            if let Some(oldest) = self.graves.pop_front() {
+                self.gone.remove(&oldest);
+            }
+        }
+    }
+
     // What was not listed again is gone.
     fn settle(&mut self, scope: &Scope) -> Vec<Key> {
         let present = self.listing.remove(scope).unwrap_or_default();
@@ -194,7 +228,9 @@ impl<T: Versioned> State<T> {
             .cloned()
             .collect();
         for key in &gone {
-            self.all.remove(key);
+            if let Some(last) = self.all.remove(key) {
+                self.bury(key, number(last.resource_version()));
+            }
         }
         gone
     }
@@ -216,6 +252,10 @@ mod tests {
         }
     }
 
+    fn all(_: &Key) -> bool {
+        true
+    }
+
     fn at(resource_version: &str) -> SecretVersion {
         SecretVersion {
             uid: "u".to_owned(),
@@ -229,28 +269,28 @@ mod tests {
         known.enter(&key("a"), at("9"));
         assert!(
             known
-                .take_in(&Scope::Cluster, Event::Apply((key("a"), at("7"))))
+                .take_in(&Scope::Cluster, Event::Apply((key("a"), at("7"))), all)
                 .is_empty()
         );
         assert!(
             known
-                .take_in(&Scope::Cluster, Event::Apply((key("a"), at("9"))))
+                .take_in(&Scope::Cluster, Event::Apply((key("a"), at("9"))), all)
                 .is_empty()
         );
         assert_eq!(known.find(&key("a")), Some(at("9")));
-        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("8"))));
+        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("8"))), all);
         assert_eq!(known.find(&key("a")), Some(at("9")), "it was made again since");
-        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("10"))));
+        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("10"))), all);
         assert_eq!(known.find(&key("a")), None);
     }
 
     #[test]
     fn the_answer_to_a_change_does_not_bring_back_what_was_deleted_meanwhile() {
         let known = Known::default();
-        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("7"))));
+        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("7"))), all);
         known.update(&key("a"), at("8"));
         assert_eq!(known.find(&key("a")), Some(at("8")));
-        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("10"))));
+        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("10"))), all);
         known.update(&key("a"), at("9"));
         assert_eq!(known.find(&key("a")), None);
     }
@@ -262,9 +302,9 @@ mod tests {
             Scope::Namespace("prod".to_owned()),
             Scope::Namespace("dev".to_owned()),
         );
-        known.take_in(&prod, Event::Init);
-        known.take_in(&prod, Event::InitApply((key("a"), at("1"))));
-        known.take_in(&prod, Event::InitDone);
+        known.take_in(&prod, Event::Init, all);
+        known.take_in(&prod, Event::InitApply((key("a"), at("1"))), all);
+        known.take_in(&prod, Event::InitDone, all);
         known.enter(
             &Key {
                 namespace: "dev".into(),
@@ -275,8 +315,8 @@ mod tests {
         assert!(
             known.has_listed(std::slice::from_ref(&prod)) && !known.has_listed(std::slice::from_ref(&dev))
         );
-        known.take_in(&prod, Event::Init);
-        assert_eq!(known.take_in(&prod, Event::InitDone), [key("a")]);
+        known.take_in(&prod, Event::Init, all);
+        assert_eq!(known.take_in(&prod, Event::InitDone, all), [key("a")]);
         assert!(
             known
                 .find(&Key {
@@ -284,6 +324,61 @@ mod tests {
                     name: "b".into()
                 })
                 .is_some()
+        );
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_the_deletion_does_not_bring_back_what_it_answers_for() {
+        let known = Known::default();
+        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("9"))), all);
+        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("10"))), all);
+        known.enter(&key("a"), at("9"));
+        assert_eq!(known.find(&key("a")), None);
+        known.enter(&key("a"), at("11"));
+        assert_eq!(known.find(&key("a")), Some(at("11")), "it was made again");
+        known.take_in(&Scope::Cluster, Event::Init, all);
+        assert_eq!(known.take_in(&Scope::Cluster, Event::InitDone, all), [key("a")]);
+        known.enter(&key("a"), at("11"));
+        assert_eq!(known.find(&key("a")), None, "a new list left it out");
+    }
+
+    #[test]
+    fn graves_are_not_kept_for_ever() {
+        let known = Known::default();
+        for number in 0..MOST_GRAVES + 10 {
+            let key = key(&number.to_string());
+            known.take_in(&Scope::Cluster, Event::Delete((key, at("10"))), all);
+        }
+        let state = known.lock();
+        assert_eq!((state.gone.len(), state.graves.len()), (MOST_GRAVES, MOST_GRAVES));
+    }
+
+    #[test]
+    fn what_is_not_ours_leaves_no_trace() {
+        let known = Known::default();
+        let ours = |key: &Key| &*key.name == "a";
+        for name in ["a", "b"] {
+            known.take_in(&Scope::Cluster, Event::InitApply((key(name), at("1"))), ours);
+        }
+        assert_eq!(known.find(&key("b")), None);
+        assert!(
+            known
+                .take_in(&Scope::Cluster, Event::Apply((key("b"), at("2"))), ours)
+                .is_empty()
+        );
+        assert!(
+            known
+                .take_in(&Scope::Cluster, Event::Delete((key("b"), at("3"))), ours)
+                .is_empty()
+        );
+        let state = known.lock();
+        assert_eq!(
+            (
+                state.all.len(),
+                state.gone.len(),
+                state.listing[&Scope::Cluster].len()
+            ),
+            (1, 0, 1)
         );
     }
 }

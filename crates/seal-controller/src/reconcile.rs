@@ -12,7 +12,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use kube::Client;
 use seal_api::{SealedSecret, SealedSecretStatus, annotations};
-use seal_cluster::apply::{Applied, apply};
+use seal_cluster::apply::{Applied, apply, version};
 use seal_cluster::call::Deed;
 use seal_cluster::events::Events;
 use seal_cluster::secrets::Secrets;
@@ -140,7 +140,7 @@ impl Reconciler {
     async fn settle(&self, key: &Key, object: &SealedSecret, lane: Lane, now: Timestamp) -> Outcome {
         let digest = inputs(object, &self.installation).to_text();
         let kept = self.authentic_record(key, object);
-        let standing = if self.settings.skip_recreate {
+        let mut standing = if self.settings.skip_recreate {
             kept.as_ref().map(|record| record.secret.clone())
         } else {
             self.standing.find(key)
@@ -161,7 +161,7 @@ impl Reconciler {
         }
         info!(key = %key, "Updating");
         let generation = keys.generation;
-        let known = (kept, standing.clone());
+        let known = (kept, &mut standing);
         let result = self.attempt(key, object, lane, keys, known, now).await;
         if let Err(faults) = &result {
             self.metrics.unseal_failed(&key.namespace, reason(faults));
@@ -179,7 +179,7 @@ impl Reconciler {
         object: &SealedSecret,
         lane: Lane,
         keys: Arc<Keys>,
-        (kept, standing): (Option<Record>, Option<SecretVersion>),
+        (kept, standing): (Option<Record>, &mut Option<SecretVersion>),
         now: Timestamp,
     ) -> Result<Record, Vec<Fault>> {
         self.metrics.unseal_begins();
@@ -202,6 +202,11 @@ impl Reconciler {
         for _ in 0..LOOKS {
             let there = if look { self.look(key).await? } else { None };
             look = true;
+            // What is found out here counts as known: if it is this that is in the way, its end is news.
+            *standing = there.as_ref().map(version);
+            if let Some(standing) = standing {
+                self.standing.enter(key, standing.clone());
+            }
             let ownership = Ownership::of_sealed_secret(&owner, skip, ours, there.as_ref());
             let step = plan(
                 prepared.desired.duplicate(),

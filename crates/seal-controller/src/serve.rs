@@ -13,7 +13,7 @@ use futures::StreamExt;
 use kube::runtime::watcher::Event;
 use kube::{Client, Config, ResourceExt};
 use seal_api::SealedSecret;
-use seal_cluster::watch::{Scope, SecretMetadata, Watched, sealed_secrets, secrets};
+use seal_cluster::watch::{News, Scope, SecretMetadata, Watched, sealed_secrets, secrets};
 use seal_engine::SecretVersion;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -257,28 +257,28 @@ impl Watches {
             settings::Watched::These(all) => all.into_iter().map(Scope::Namespace).collect(),
         };
         let mut objects = sealed_secrets(&client, &scopes, &self.settings.label_selector);
-        let mut standing = match self.settings.skip_recreate {
-            true => futures::stream::pending().boxed(),
-            false => secrets(&client, &scopes),
-        };
+        // Only once it is known what is ours: of all other Secrets nothing is kept.
+        let mut standing: News<SecretMetadata> = futures::stream::pending().boxed();
+        let mut awaited = !self.settings.skip_recreate;
         loop {
             let news = tokio::select! {
                 Some((scope, event)) = objects.next() => event.map(|event| {
                     let lane = lane(&event);
-                    (self.reconciler.objects.take_in(&scope, mapped(event, seen)), lane)
+                    (self.reconciler.objects.take_in(&scope, mapped(event, seen), |_| true), lane)
                 }),
                 Some((scope, event)) = standing.next() => event.map(|event| {
-                    let lane = lane(&event);
-                    let mut keys = self.reconciler.standing.take_in(&scope, mapped(event, version));
-                    // Secrets of no SealedSecret are none of our business.
-                    keys.retain(|key| self.reconciler.objects.find(key).is_some());
-                    (keys, lane)
+                    let (lane, ours) = (lane(&event), |key: &Key| self.reconciler.objects.find(key).is_some());
+                    (self.reconciler.standing.take_in(&scope, mapped(event, version), ours), lane)
                 }),
                 else => return,
             };
             match news {
                 Ok((keys, lane)) => keys.into_iter().for_each(|key| self.queue.add(key, lane)),
                 Err(error) => warn!(%error, "a watch is taken up again"),
+            }
+            if awaited && self.reconciler.objects.has_listed(&scopes) {
+                awaited = false;
+                standing = secrets(&client, &scopes);
             }
             self.begin_when_listed(&scopes);
         }
