@@ -10,7 +10,7 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, Once, PoisonError},
+    sync::{Mutex, MutexGuard, Once, PoisonError},
 };
 
 use anyhow::Context;
@@ -20,8 +20,8 @@ use kube::{
 };
 
 pub use self::builder::ControlPlaneBuilder;
-use self::{certificates::Certificates, network::Network};
-use crate::{Audit, Process, process::Supervisor};
+use self::{builder::is_port_taken, certificates::Certificates, network::Network};
+use crate::{Audit, Process, process::Supervisor, tool};
 
 /// The user that may do everything (group `system:masters`).
 pub const ADMIN: &str = "admin";
@@ -34,6 +34,7 @@ pub const ADMIN: &str = "admin";
 /// binary; clients belong to the runtime that made them.
 pub struct ControlPlane {
     // Fields drop in this order: the keeper removes the folder when those that write into it are gone.
+    api_server: Mutex<Option<Process>>,
     processes: Vec<Process>,
     keeper: Keeper,
     network: Network,
@@ -109,6 +110,27 @@ impl ControlPlane {
         Audit::of(self.dir().join("logs/audit.log"))
     }
 
+    /// Kills the API server (SIGKILL) and returns when it is gone. What it stored stays with etcd, and its
+    /// port stays its own as far as nobody else takes it.
+    pub fn kill_api_server(&self) {
+        drop(self.api_server().take());
+    }
+
+    /// Starts the API server anew after [`ControlPlane::kill_api_server`], on the same port and the same etcd,
+    /// and waits until it is ready.
+    pub async fn start_api_server(&self) -> anyhow::Result<()> {
+        let program = tool("kube-apiserver")?;
+        let mut attempts = 1;
+        loop {
+            self.launch_api_server(&program)?;
+            match self.wait_until_ready().await {
+                // Somebody's connection may have been given the port meanwhile, for as long as it lasts.
+                Err(fault) if is_port_taken(&fault) && attempts < builder::ATTEMPTS => attempts += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Keeps data, logs and kubeconfigs when the plane ends.
     pub fn keep_logs(&self) -> anyhow::Result<()> {
         fs::write(self.dir().join("keep"), "").context("cannot mark the folder as kept")
@@ -117,7 +139,12 @@ impl ControlPlane {
     /// Lets the plane live on after this process. Removing the returned folder ends it. `processes` are those
     /// started in it that live on as well.
     pub fn detach(mut self, processes: impl IntoIterator<Item = Process>) -> anyhow::Result<PathBuf> {
-        for process in std::mem::take(&mut self.processes).into_iter().chain(processes) {
+        let api_server = self.api_server.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let own = api_server
+            .take()
+            .into_iter()
+            .chain(std::mem::take(&mut self.processes));
+        for process in own.chain(processes) {
             process.detach()?;
         }
         self.keeper
@@ -153,6 +180,16 @@ impl ControlPlane {
     pub(crate) fn enter(&self) -> Vec<OsString> {
         let keeper = self.keeper.supervisor.as_ref().map_or(0, Supervisor::pid);
         self.network.enter(keeper)
+    }
+
+    fn launch_api_server(&self, program: &Path) -> anyhow::Result<()> {
+        let process = self.launch(program, self.api_server_flags())?;
+        *self.api_server() = Some(process);
+        Ok(())
+    }
+
+    fn api_server(&self) -> MutexGuard<'_, Option<Process>> {
+        self.api_server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn new_log(&self, program: &Path) -> PathBuf {

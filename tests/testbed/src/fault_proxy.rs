@@ -19,8 +19,10 @@ use axum::{
 };
 use futures::{Stream, StreamExt, stream};
 use kube::Client;
+use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
 };
 use tokio_rustls::{
@@ -77,6 +79,8 @@ struct State {
     http: reqwest::Client,
     rules: Mutex<Rules>,
     seen: Mutex<Vec<Seen>>,
+    /// Counts the times at which everything under way was cut.
+    cuts: watch::Sender<u64>,
 }
 
 impl<'a> FaultProxy<'a> {
@@ -95,6 +99,7 @@ impl<'a> FaultProxy<'a> {
             http,
             rules: Mutex::default(),
             seen: Mutex::default(),
+            cuts: watch::Sender::default(),
         });
         let router = axum::Router::new()
             .fallback(answer)
@@ -134,6 +139,12 @@ impl<'a> FaultProxy<'a> {
     /// From now on everything passes again.
     pub fn clear(&self) {
         lock(&self.state.rules).clear();
+    }
+
+    /// Now: every answer that is under way breaks off, watches among them. A request that waits for its answer
+    /// may have been carried out.
+    pub fn cut_all(&self) {
+        self.state.cuts.send_modify(|cuts| *cuts += 1);
     }
 
     /// All requests so far, in the order in which they were answered.
@@ -183,6 +194,10 @@ async fn answer(
                 .await
                 .unwrap_or_else(|_| unreached(&anyhow::anyhow!("it fell over")));
         }
+        Some(Fault::Cut) => {
+            note(None);
+            return cut_off(stream::empty());
+        }
         Some(Fault::LoseAnswer) => {
             drop(forward(&state, request).await);
             note(None);
@@ -198,7 +213,8 @@ async fn answer(
             Some(retry_after),
         )),
         Some(Fault::ServerError) => Ok(status(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", None)),
-        Some(Fault::Malformed { text }) => Ok(json(
+        Some(Fault::Expired) => Ok(status(StatusCode::GONE, "Expired", None)),
+        Some(Fault::Malformed { text }) => Ok(as_json(
             StatusCode::OK,
             format!("{{\"kind\":\"Secret\",\"data\":{{\"a\":\"{text}\",}} "),
         )),
@@ -238,7 +254,29 @@ fn unreached(fault: &anyhow::Error) -> Response<Body> {
         .expect("a plain answer")
 }
 
+/// Passes the request on and its answer back, until everything is cut.
 async fn forward(state: &State, request: Request<Body>) -> anyhow::Result<Response<Body>> {
+    let mut cut = state.cuts.subscribe();
+    let passed = tokio::select! {
+        passed = pass(state, request) => passed?,
+        _ = cut.changed() => return Ok(cut_off(stream::empty())),
+    };
+    let (parts, body) = passed.into_parts();
+    let ended = body
+        .into_data_stream()
+        .map(|chunk| chunk.map_err(io::Error::other));
+    let cut = Box::pin(async move { cut.changed().await.is_ok() });
+    let chunks = stream::unfold(Some((ended, cut)), |state| async {
+        let (mut chunks, mut cut) = state?;
+        tokio::select! {
+            chunk = chunks.next() => Some((chunk?, Some((chunks, cut)))),
+            true = &mut cut => Some((Err(io::ErrorKind::ConnectionReset.into()), None)),
+        }
+    });
+    Ok(Response::from_parts(parts, Body::from_stream(chunks)))
+}
+
+async fn pass(state: &State, request: Request<Body>) -> anyhow::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, REQUEST_LIMIT)
         .await
@@ -311,18 +349,20 @@ fn cut_off(chunks: impl Stream<Item = Bytes> + Send + 'static) -> Response<Body>
 
 fn status(code: StatusCode, reason: &str, retry_after: Option<Duration>) -> Response<Body> {
     let seconds = retry_after.map(|delay| delay.as_secs());
-    let body = serde_json::json!({
+    // Clients that read strictly take a null for a Status that they cannot read.
+    let details = seconds.map_or_else(|| json!({}), |seconds| json!({"retryAfterSeconds": seconds}));
+    let body = json!({
         "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "code": code.as_u16(),
-        "reason": reason, "message": "injected by the fault proxy", "details": {"retryAfterSeconds": seconds},
+        "reason": reason, "message": "injected by the fault proxy", "details": details,
     });
-    let mut response = json(code, body.to_string());
+    let mut response = as_json(code, body.to_string());
     if let Some(seconds) = seconds {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }
 
-fn json(code: StatusCode, body: String) -> Response<Body> {
+fn as_json(code: StatusCode, body: String) -> Response<Body> {
     let response = Response::builder()
         .status(code)
         .header(header::CONTENT_TYPE, "application/json");

@@ -43,6 +43,24 @@ async fn plane_is_ready_within_fifteen_seconds_and_takes_objects() {
 }
 
 #[tokio::test]
+async fn killed_api_server_refuses_connections_until_it_is_back_with_all_that_it_knew() {
+    let plane = ControlPlane::start().await.unwrap();
+    plane.apply(CONFIG_MAP).await.unwrap();
+    let maps: Api<ConfigMap> = Api::namespaced(plane.client(ADMIN).await.unwrap(), "default");
+
+    plane.kill_api_server();
+    let refused = maps.get("greeting").await;
+    assert!(
+        !matches!(refused, Ok(_) | Err(kube::Error::Api(_))),
+        "{refused:?}"
+    );
+    plane.start_api_server().await.unwrap();
+
+    let data = maps.get("greeting").await.unwrap().data.unwrap();
+    assert_eq!(data["text"], "hello");
+}
+
+#[tokio::test]
 async fn named_users_and_service_accounts_have_no_rights_but_those_given() {
     let plane = ControlPlane::builder()
         .user("dora", &["developers"])

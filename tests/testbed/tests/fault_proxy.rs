@@ -232,3 +232,47 @@ async fn watch_breaks_in_the_middle_of_the_event_after_the_first() {
         "no whole event may arrive: {broken:?}"
     );
 }
+
+#[tokio::test]
+async fn request_that_is_cut_has_not_been_done() {
+    let proxy = proxy().await;
+    let maps = maps(&proxy).await;
+    proxy.inject(Rule::on("create", MAPS, Fault::Cut).times(1));
+
+    let result = maps.create(&PostParams::default(), &map("cut")).await;
+
+    assert!(!matches!(result, Ok(_) | Err(Error::Api(_))), "{result:?}");
+    assert!(maps.get_opt("cut").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn watch_that_expired_is_told_so() {
+    let proxy = proxy().await;
+    proxy.inject(Rule::on("watch", MAPS, Fault::Expired).times(1));
+
+    let begun = maps(&proxy).await.watch(&WatchParams::default(), "1").await;
+
+    let Some(Error::Api(status)) = begun.as_ref().map(drop).err() else {
+        panic!("no answer of the API");
+    };
+    assert_eq!((status.code, status.reason.as_str()), (410, "Expired"));
+}
+
+#[tokio::test]
+async fn cutting_all_breaks_watches_and_waiting_requests_and_leaves_later_ones_alone() {
+    let proxy = proxy().await;
+    let maps = maps(&proxy).await;
+    let none = WatchParams::default()
+        .fields("metadata.name=never")
+        .disable_bookmarks();
+    let mut events = Box::pin(maps.watch(&none, "0").await.unwrap());
+
+    proxy.cut_all();
+
+    let broken = tokio::time::timeout(Duration::from_secs(5), events.try_next());
+    let broken = broken.await.expect("the watch breaks at once");
+    assert!(!matches!(broken, Ok(Some(_))), "{broken:?}");
+    maps.create(&PostParams::default(), &map("after-the-cut"))
+        .await
+        .unwrap();
+}

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString, fmt::Write, fs, net::TcpListener, os::fd::OwnedFd, path::Path, process::Stdio,
-    time::Duration,
+    sync::Mutex, time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -11,7 +11,8 @@ use super::{ADMIN, Certificates, ControlPlane, Keeper, Network, User};
 use crate::{Process, process::Supervisor, random, tool, wait_for};
 
 const READY_DEADLINE: Duration = Duration::from_secs(60);
-const ATTEMPTS: usize = 4;
+pub(super) const ATTEMPTS: usize = 4;
+const PORT_TAKEN: &str = "address already in use";
 const MANAGER: &str = "system:kube-controller-manager";
 
 /// Every call, with who and what but no bodies. The API server's own and the probes would only be noise.
@@ -23,6 +24,11 @@ rules:
 - {level: None, nonResourceURLs: ["/readyz*", "/livez*", "/healthz*"]}
 - {level: Metadata}
 "#;
+
+/// Whether a process ended because another one listened where it should.
+pub(super) fn is_port_taken(fault: &anyhow::Error) -> bool {
+    fault.to_string().contains(PORT_TAKEN)
+}
 
 /// What a plane has beyond etcd and the API server.
 #[derive(Default)]
@@ -59,7 +65,7 @@ impl ControlPlaneBuilder {
     pub async fn start(self) -> anyhow::Result<ControlPlane> {
         for _ in 1..ATTEMPTS {
             match self.attempt().await {
-                Err(fault) if fault.to_string().contains("address already in use") => {}
+                Err(fault) if is_port_taken(&fault) => {}
                 outcome => return outcome,
             }
         }
@@ -76,12 +82,13 @@ impl ControlPlaneBuilder {
         let mut plane = self
             .lay_out(&dir)
             .inspect_err(|_| drop(fs::remove_dir_all(&dir)))?;
-        plane.launch(&etcd, plane.etcd_flags())?;
-        plane.launch(&api_server, plane.api_server_flags())?;
+        let etcd = plane.launch(&etcd, plane.etcd_flags())?;
+        plane.processes.push(etcd);
+        plane.launch_api_server(&api_server)?;
         plane.wait_until_ready().await?;
         if let Some(manager) = manager {
-            let flags = plane.manager_flags().await?;
-            plane.launch(&manager, flags)?;
+            let manager = plane.launch(&manager, plane.manager_flags().await?)?;
+            plane.processes.push(manager);
         }
         Ok(plane)
     }
@@ -137,6 +144,7 @@ impl ControlPlaneBuilder {
         })?;
         let keeper = Keeper::stand(dir.to_owned(), supervisor);
         Ok(ControlPlane {
+            api_server: Mutex::default(),
             processes: Vec::new(),
             keeper,
             network,
@@ -162,13 +170,11 @@ impl ControlPlaneBuilder {
 }
 
 impl ControlPlane {
-    fn launch(&mut self, program: &Path, flags: Vec<String>) -> anyhow::Result<()> {
+    pub(super) fn launch(&self, program: &Path, flags: Vec<String>) -> anyhow::Result<Process> {
         let command = [program.as_os_str().to_owned()]
             .into_iter()
             .chain(flags.into_iter().map(Into::into));
-        let process = Process::start(self.new_log(program), self.enter(), command, [])?;
-        self.processes.push(process);
-        Ok(())
+        Process::start(self.new_log(program), self.enter(), command, [])
     }
 
     fn etcd_flags(&self) -> Vec<String> {
@@ -189,7 +195,7 @@ impl ControlPlane {
         ]
     }
 
-    fn api_server_flags(&self) -> Vec<String> {
+    pub(super) fn api_server_flags(&self) -> Vec<String> {
         let file = |name: &str| self.dir().join(name).display().to_string();
         let (bind, advertise) = self.network.addresses();
         vec![
@@ -230,7 +236,7 @@ impl ControlPlane {
         ])
     }
 
-    async fn wait_until_ready(&self) -> anyhow::Result<()> {
+    pub(super) async fn wait_until_ready(&self) -> anyhow::Result<()> {
         let authority = reqwest::Certificate::from_pem(self.ca_pem().as_bytes())?;
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -241,7 +247,7 @@ impl ControlPlane {
             .get(format!("{}/readyz", self.url()))
             .bearer_auth(self.token(ADMIN).await?);
         let ended = wait_for("the API server to be ready", READY_DEADLINE, async || {
-            for process in &self.processes {
+            for process in self.processes.iter().chain(self.api_server().as_ref()) {
                 if let Some(code) = process.exit_code()? {
                     return Ok(Some(Some((process.log(), process.log_path().to_owned(), code))));
                 }
@@ -257,8 +263,8 @@ impl ControlPlane {
         let Some((log, path, code)) = ended else {
             return Ok(());
         };
-        if log.contains("address already in use") {
-            bail!("address already in use");
+        if log.contains(PORT_TAKEN) {
+            bail!(PORT_TAKEN);
         }
         self.keep_logs()?;
         let last = log

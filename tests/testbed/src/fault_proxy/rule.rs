@@ -13,6 +13,8 @@ pub enum Fault {
     Latency(Duration),
     /// It is passed on when the gate is opened.
     Hold(Gate),
+    /// The connection breaks and nothing is carried out.
+    Cut,
     /// It is carried out, but the connection breaks before the answer.
     LoseAnswer,
     /// A watch breaks in the middle of the event after these.
@@ -29,6 +31,8 @@ pub enum Fault {
     },
     /// 500, reason `InternalError`.
     ServerError,
+    /// 410, reason `Expired`: what a watch wants to go on from is known no longer.
+    Expired,
     /// 200, but not JSON. The text is inside, to see whether an error message quotes it.
     Malformed {
         /// Put in as it is.
@@ -95,10 +99,13 @@ impl Rule {
         self
     }
 
+    fn is_over(&self) -> bool {
+        self.times == 0 || self.end.is_some_and(|end| Instant::now() >= end)
+    }
+
     fn meets(&mut self, verb: &str, path: &str) -> Option<Fault> {
         let verb_fits = self.verb == "*" || self.verb == verb;
-        let over = self.times == 0 || self.end.is_some_and(|end| Instant::now() >= end);
-        if over || !verb_fits || !fits(&self.path, path) {
+        if self.is_over() || !verb_fits || !fits(&self.path, path) {
             return None;
         }
         if self.passes > 0 {
@@ -112,6 +119,7 @@ impl Rule {
 
 impl Rules {
     pub(super) fn add(&mut self, rule: Rule) {
+        self.0.retain(|rule| !rule.is_over());
         self.0.push(rule);
     }
 
@@ -129,11 +137,13 @@ impl Fault {
         match self {
             Self::Latency(_) => "latency",
             Self::Hold(_) => "hold",
+            Self::Cut => "cut",
             Self::LoseAnswer => "lose answer",
             Self::DropWatch { .. } => "drop watch",
             Self::Conflict => "conflict",
             Self::TooManyRequests { .. } => "too many requests",
             Self::ServerError => "server error",
+            Self::Expired => "expired",
             Self::Malformed { .. } => "malformed",
         }
     }
