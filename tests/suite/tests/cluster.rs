@@ -10,6 +10,7 @@ mod cluster {
     mod behaviour;
     mod conditions;
     mod connection;
+    mod downtime;
     mod ground;
     mod http;
     mod keys;

@@ -172,13 +172,32 @@ impl Controller {
     }
 
     async fn start_with(namespace: &str, flags: &[&str], kubeconfig: &Path) -> anyhow::Result<Self> {
-        let mut controller = Self::launch(namespace, flags, kubeconfig).await?;
+        Self::start_on(plane().await, namespace, flags, kubeconfig).await
+    }
+
+    /// One on another plane, whose loopback addresses are the test's own.
+    pub(crate) async fn start_on(
+        plane: &ControlPlane,
+        namespace: &str,
+        flags: &[&str],
+        kubeconfig: &Path,
+    ) -> anyhow::Result<Self> {
+        let mut controller = Self::launch_on(plane, namespace, flags, kubeconfig).await?;
         controller.wait_until_ready().await?;
         Ok(controller)
     }
 
     /// Starts it without waiting for anything.
     pub(crate) async fn launch(namespace: &str, flags: &[&str], kubeconfig: &Path) -> anyhow::Result<Self> {
+        Self::launch_on(plane().await, namespace, flags, kubeconfig).await
+    }
+
+    async fn launch_on(
+        plane: &ControlPlane,
+        namespace: &str,
+        flags: &[&str],
+        kubeconfig: &Path,
+    ) -> anyhow::Result<Self> {
         static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
         let binary = BUILT
             .get_or_try_init(async || tokio::task::spawn_blocking(binary).await?)
@@ -199,7 +218,7 @@ impl Controller {
             ("KUBECONFIG", kubeconfig.display().to_string()),
             ("POD_NAMESPACE", namespace.to_owned()),
         ];
-        let process = Process::start_in(plane().await, binary, flags, environment)?;
+        let process = Process::start_in(plane, binary, flags, environment)?;
         Ok(Self {
             process,
             namespace: namespace.to_owned(),
