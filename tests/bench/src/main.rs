@@ -10,6 +10,8 @@
 mod cold_start;
 mod command;
 mod fixture;
+mod installation;
+mod production;
 mod report;
 mod unseal;
 
@@ -17,10 +19,11 @@ use anyhow::bail;
 
 use crate::report::Row;
 
-const PARTS: [(&str, Part); 3] = [
+const PARTS: [(&str, Part); 4] = [
     ("command", command::measure),
     ("unseal", unseal::measure),
     ("cold-start", cold_start::measure),
+    ("production", production::measure),
 ];
 
 type Part = fn() -> anyhow::Result<Vec<Row>>;
