@@ -1,33 +1,21 @@
+{{- /* What things are called, and what is said about each of them. */ -}}
+
+{{- define "seal.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
 {{- define "seal.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
-{{- else -}}
-{{- $name := default .Chart.Name .Values.nameOverride -}}
-{{- if contains $name .Release.Name -}}
+{{- else if contains (include "seal.name" .) .Release.Name -}}
 {{- .Release.Name | trunc 63 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
-{{- end -}}
+{{- printf "%s-%s" .Release.Name (include "seal.name" .) | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "seal.namespace" -}}
 {{- default .Release.Namespace .Values.namespace -}}
-{{- end -}}
-
-{{- define "seal.selector" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
-{{- end -}}
-
-{{- define "seal.labels" -}}
-{{ include "seal.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
 {{- end -}}
 
 {{- define "seal.serviceAccountName" -}}
@@ -38,26 +26,73 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{- define "seal.pairs" -}}
-{{- $pairs := list -}}
-{{- range $name, $value := . -}}
-{{- $pairs = append $pairs (printf "%s=%s" $name $value) -}}
-{{- end -}}
-{{- join "," $pairs -}}
+{{- define "seal.leaseName" -}}
+{{- default "seal-controller" .Values.leaderElection.resourceName -}}
 {{- end -}}
 
-{{- /* What opening SealedSecrets takes, in each namespace where that is done. */ -}}
-{{- define "seal.rules" -}}
-- apiGroups: [bitnami.com]
-  resources: [sealedsecrets]
-  verbs: [list, watch]
-- apiGroups: [bitnami.com]
-  resources: [sealedsecrets/status]
-  verbs: [patch]
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [get, list, watch, create, update]
-- apiGroups: [""]
-  resources: [events]
-  verbs: [create, patch]
+{{- /* The namespaces where SealedSecrets are opened, where those are not all. */ -}}
+{{- define "seal.namespaces" -}}
+{{- prepend .Values.additionalNamespaces (include "seal.namespace" .) | uniq | toYaml -}}
+{{- end -}}
+
+{{- /* Immutable in a Deployment: with upstream's nameOverride they are upstream's. */ -}}
+{{- define "seal.selector" -}}
+app.kubernetes.io/name: {{ include "seal.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{- /* Maps, lists and texts with templates in them. */ -}}
+{{- define "seal.render" -}}
+{{- tpl (kindIs "string" .value | ternary .value (toYaml .value)) .root -}}
+{{- end -}}
+
+{{- /*
+The metadata of an object: root, and as needed name, namespace ("-" for none), labels, annotations.
+*/ -}}
+{{- define "seal.metadata" -}}
+{{- $root := .root -}}
+{{- $labels := dict
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" $root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") -}}
+{{- range list $root.Values.commonLabels .labels -}}
+{{- $labels = mergeOverwrite $labels (include "seal.render" (dict "root" $root "value" (default dict .)) | fromYaml) -}}
+{{- end -}}
+{{- $annotations := dict -}}
+{{- range list $root.Values.commonAnnotations .annotations -}}
+{{- $annotations = mergeOverwrite $annotations (include "seal.render" (dict "root" $root "value" (default dict .)) | fromYaml) -}}
+{{- end -}}
+name: {{ default (include "seal.fullname" $root) .name }}
+{{- if ne (toString .namespace) "-" }}
+namespace: {{ default (include "seal.namespace" $root) .namespace }}
+{{- end }}
+labels:
+  {{- mergeOverwrite $labels (include "seal.selector" $root | fromYaml) | toYaml | nindent 2 }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- /* Values of upstream's chart that were given and do nothing. */ -}}
+{{- define "seal.ineffective" -}}
+{{- range $path := list "kubeVersion" "maxRetries" "watchForSecrets" "kubeClientQPS" "kubeClientBurst" "ingress.apiVersion" "rbac.pspEnabled" -}}
+{{- $value := $.Values -}}
+{{- range splitList "." $path -}}
+{{- $value = get $value . -}}
+{{- end -}}
+{{- if $value }}
+{{ $path }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Settings that cannot be meant. */ -}}
+{{- define "seal.check" -}}
+{{- if not (hasKey .Values "leaderElection") -}}
+{{- fail "these are the values of another chart; upgrade with --reset-then-reuse-values instead of --reuse-values" -}}
+{{- end -}}
+{{- if and (gt (int .Values.replicas) 1) (not .Values.leaderElection.enabled) -}}
+{{- fail "several replicas without leader election would undo each other's work; set replicas to 1 or leaderElection.enabled to true" -}}
+{{- end -}}
 {{- end -}}
