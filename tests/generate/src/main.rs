@@ -1,5 +1,9 @@
-//! Writes the files that are generated from types (`crds/`), or with `--check` says which of them are
-//! not as committed. What is in them is the types' own affair.
+//! Writes the files that are generated: `crds/` from types, and in `deploy/` what is made of the chart and of
+//! the table of metrics. With `--check` it says which are not as committed. What is in them is their
+//! sources' own affair.
+
+mod manifests;
+mod metrics;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,20 +23,23 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut stale = Vec::new();
-    for (name, content) in generated()? {
-        let path = root.join(&name);
-        if check {
-            if std::fs::read_to_string(&path).ok().as_deref() != Some(content.as_str()) {
-                stale.push(name);
+    // Each after those that it is made of.
+    for source in [|_: &Path| generated(), metrics::generated, manifests::generated] {
+        for (name, content) in source(&root)? {
+            let path = root.join(&name);
+            if check {
+                if std::fs::read_to_string(&path).ok().as_deref() != Some(content.as_str()) {
+                    stale.push(name);
+                }
+            } else {
+                std::fs::write(&path, content).with_context(|| name.display().to_string())?;
             }
-        } else {
-            std::fs::write(&path, content).with_context(|| name.display().to_string())?;
         }
     }
     Ok(report(&stale))
 }
 
-/// Every generated file by its path from the root.
+/// Every file that is generated from types, by its path from the root.
 fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut crd = serde_json::to_value(SealedSecret::crd())?;
     // kube's derive makes it nullable and takes no word about it.
@@ -55,7 +62,7 @@ fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
 fn report(stale: &[PathBuf]) -> ExitCode {
     for name in stale {
         eprintln!(
-            "{} is not what the types say: run `cargo run -p seal-generate`",
+            "{} is not what its source says: run `cargo xtask generate`",
             name.display()
         );
     }

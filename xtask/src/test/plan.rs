@@ -128,7 +128,9 @@ impl Tier {
 
     fn demands(self) -> &'static [Prerequisite] {
         match self {
-            Self::Checks | Self::Unit | Self::Vectors | Self::Cli => &[],
+            // Helm is built by it, and renders the manifests that are compared.
+            Self::Checks => &[Prerequisite::Go],
+            Self::Unit | Self::Vectors | Self::Cli => &[],
             Self::Interop | Self::Cluster => PLANES,
             Self::Fuzz => &[Prerequisite::NightlyRust],
         }
@@ -136,7 +138,8 @@ impl Tier {
 
     fn groups(self) -> &'static [Group] {
         match self {
-            Self::Checks | Self::Unit | Self::Vectors => &[],
+            Self::Checks => &[Group::Helm],
+            Self::Unit | Self::Vectors => &[],
             Self::Cli => &[Group::Age],
             Self::Interop => &[
                 Group::SealedSecrets,

@@ -4,7 +4,9 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{- /* Every object has it, so nothing is rendered from settings that cannot be meant. */ -}}
 {{- define "seal.fullname" -}}
+{{- include "seal.check" . -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
 {{- else if contains (include "seal.name" .) .Release.Name -}}
