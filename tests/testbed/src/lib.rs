@@ -45,7 +45,7 @@ pub use control_plane::{ADMIN, ControlPlane, ControlPlaneBuilder};
 pub use fault_proxy::{Fault, FaultProxy, Gate, Rule, Seen};
 pub use process::Process;
 pub use program::{Program, ProgramOutput};
-pub use tools::{sealed_secrets_crd, tool};
+pub use tools::{sealed_secrets_chart, sealed_secrets_crd, tool};
 pub use upstream_controller::UpstreamController;
 pub use wait::wait_for;
 pub use workspace::Workspace;

@@ -25,8 +25,8 @@ pub fn tool(name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// The CRD that upstream's chart carries, from the module that its programs were built of.
-pub fn sealed_secrets_crd() -> anyhow::Result<String> {
+/// Upstream's chart, from the module that its programs were built of.
+pub fn sealed_secrets_chart() -> anyhow::Result<PathBuf> {
     let module = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../peers/sealed-secrets");
     let listed = Command::new("go")
         .args([
@@ -47,6 +47,11 @@ pub fn sealed_secrets_crd() -> anyhow::Result<String> {
         complaint.trim_end()
     );
     let dir = PathBuf::from(String::from_utf8(listed.stdout)?.trim());
-    let crd = dir.join("helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml");
+    Ok(dir.join("helm/sealed-secrets"))
+}
+
+/// The CRD that it carries.
+pub fn sealed_secrets_crd() -> anyhow::Result<String> {
+    let crd = sealed_secrets_chart()?.join("crds/bitnami.com_sealedsecrets.yaml");
     fs::read_to_string(&crd).with_context(|| crd.display().to_string())
 }

@@ -1,0 +1,193 @@
+//! From upstream's release to ours in place, and back: the real chart of upstream on a plane of its own, as
+//! Helm 3 left it (applied by the client) and as Helm 4 does (applied by the server).
+
+use seal_testbed::{ControlPlane, sealed_secrets_chart};
+use serde_json::{Value, json};
+
+use super::ground::{Shell, object, objects, ours, rendered};
+use super::releases::SEALED;
+
+const NAMESPACE: &str = "kube-system";
+const RELEASE: &str = "sealed-secrets";
+/// What upstream's controller made: it is nobody's release.
+const KEY: &str = "\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: sealed-secrets-keyabcde
+  labels:
+    sealedsecrets.bitnami.com/sealed-secrets-key: active
+type: Opaque
+stringData:
+  tls.key: kept
+";
+/// What keeps its identity, so that addresses, tokens and pods' owners go on.
+const SAME: [&str; 4] = [
+    "deployment/sealed-secrets",
+    "service/sealed-secrets",
+    "service/sealed-secrets-metrics",
+    "serviceaccount/sealed-secrets",
+];
+
+fn home<'a>(shell: &Shell<'_>, name: &'a str) -> Value {
+    shell.read(&[name, "--namespace", NAMESPACE])
+}
+
+fn helm(shell: &Shell<'_>, arguments: &[&str]) -> String {
+    let whole: Vec<&str> = arguments
+        .iter()
+        .copied()
+        .chain(["--namespace", NAMESPACE])
+        .collect();
+    let output = shell.helm(&whole).success();
+    output
+        .unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+        .out()
+}
+
+/// Names of all roles and bindings of the release.
+fn rights(shell: &Shell<'_>) -> Vec<String> {
+    let kinds = "clusterroles,clusterrolebindings,roles,rolebindings";
+    let selector = format!("app.kubernetes.io/instance={RELEASE}");
+    let all = shell.read(&["--all-namespaces", "--selector", &selector, kinds]);
+    let name = |object: &Value| {
+        let text = |part: &Value| part.as_str().unwrap().to_owned();
+        format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]))
+    };
+    let mut names: Vec<String> = all["items"].as_array().unwrap().iter().map(name).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn upstreams_release_becomes_ours_in_place_and_goes_back() {
+    let plane = ControlPlane::start().await.unwrap();
+    let shell = Shell::on(&plane).await;
+    let (upstreams, ours) = (sealed_secrets_chart().unwrap(), ours());
+    let (upstreams, ours) = (upstreams.to_str().unwrap(), ours.to_str().unwrap());
+    for server_side in ["--server-side=false", "--server-side=true"] {
+        // A user's setting, which lives in the release.
+        helm(
+            &shell,
+            &[
+                "install",
+                RELEASE,
+                upstreams,
+                server_side,
+                "--set",
+                "keyrenewperiod=48h",
+            ],
+        );
+        shell.kubectl_reading(&["apply", "--namespace", NAMESPACE, "--filename", "-"], KEY);
+        shell.kubectl_reading(&["apply", "--filename", "-"], SEALED);
+        let crd = shell.read(&["crd", "sealedsecrets.bitnami.com"]);
+        let owned = [
+            home(&shell, "secret/sealed-secrets-keyabcde"),
+            shell.read(&["sealedsecret/db"]),
+        ];
+        let before = SAME.map(|name| home(&shell, name)["metadata"]["uid"].clone());
+        let upstreams_rights = rights(&shell);
+
+        let refused = shell.helm(&[
+            "upgrade",
+            RELEASE,
+            ours,
+            "--namespace",
+            NAMESPACE,
+            "--reuse-values",
+            "--set",
+            "nameOverride=sealed-secrets",
+        ]);
+        assert!(
+            refused
+                .err()
+                .contains("--reset-then-reuse-values instead of --reuse-values"),
+            "{}",
+            refused.err()
+        );
+
+        let name = "nameOverride=sealed-secrets";
+        helm(
+            &shell,
+            &[
+                "upgrade",
+                RELEASE,
+                ours,
+                "--reset-then-reuse-values",
+                "--set",
+                name,
+            ],
+        );
+        let after = SAME.map(|name| home(&shell, name)["metadata"]["uid"].clone());
+        assert_eq!(before, after, "{server_side}");
+        expect_as_freshly_installed(&shell, &[name, "keyrenewperiod=48h"]);
+        let now = rights(&shell);
+        assert!(now.iter().all(|name| name.contains(RELEASE)), "{now:?}");
+        assert!(
+            !now.contains(&"RoleBinding sealed-secrets-service-proxier".to_owned()),
+            "{now:?}"
+        );
+        assert_eq!(
+            crd,
+            shell.read(&["crd", "sealedsecrets.bitnami.com"]),
+            "Helm upgrades no CRD"
+        );
+        let still = [
+            home(&shell, "secret/sealed-secrets-keyabcde"),
+            shell.read(&["sealedsecret/db"]),
+        ];
+        assert_eq!(owned, still);
+
+        helm(&shell, &["rollback", RELEASE, "1"]);
+        assert_eq!(rights(&shell), upstreams_rights);
+        let back = home(&shell, SAME[0]);
+        assert_eq!(
+            back["spec"]["template"]["spec"]["containers"][0]["command"],
+            json!(["controller"])
+        );
+        assert_eq!(before[0], back["metadata"]["uid"]);
+        helm(&shell, &["uninstall", RELEASE]);
+    }
+    upgrade_the_crds(&shell, ours);
+}
+
+/// Nothing of upstream's pod is left in ours.
+fn expect_as_freshly_installed(shell: &Shell<'_>, settings: &[&str]) {
+    let sets = settings.iter().flat_map(|setting| ["--set", setting]);
+    let arguments: Vec<&str> = sets.chain(["--set", "fullnameOverride=fresh"]).collect();
+    let text = rendered(&arguments).replace("instance: seal\n", "instance: sealed-secrets\n");
+    let fresh = objects(&text);
+    let mut fresh = object(&fresh, "Deployment", "fresh").unwrap().clone();
+    for part in ["labels", "matchLabels"] {
+        drop(part);
+    }
+    fresh["metadata"]["namespace"] = json!(NAMESPACE);
+    shell.kubectl_reading(&["apply", "--filename", "-"], &fresh.to_string());
+    let (upgraded, fresh) = (home(shell, SAME[0]), home(shell, "deployment/fresh"));
+    shell.kubectl(&["delete", "deployment/fresh", "--namespace", NAMESPACE]);
+    let plain = |deployment: &Value| {
+        deployment["spec"]
+            .to_string()
+            .replace("\"fresh\"", "\"sealed-secrets\"")
+    };
+    assert_eq!(plain(&upgraded), plain(&fresh));
+}
+
+/// The way that the notes and the README name.
+fn upgrade_the_crds(shell: &Shell<'_>, ours: &str) {
+    let dropped = shell.read(&["sealedsecret/db"]);
+    assert!(
+        dropped["spec"]["template"]["data"].get("a").is_none(),
+        "upstream's CRD drops a null"
+    );
+    let carried = shell.helm(&["show", "crds", ours]).success().unwrap().out();
+    let apply = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
+    shell.kubectl_reading(&apply, &carried);
+    assert_eq!(
+        shell.read(&["sealedsecret/db"])["metadata"]["uid"],
+        dropped["metadata"]["uid"]
+    );
+    shell.kubectl_reading(&["apply", "--filename", "-"], SEALED);
+    let kept = shell.read(&["sealedsecret/db"]);
+    assert_eq!(kept["spec"]["template"]["data"].get("a"), Some(&Value::Null));
+}
