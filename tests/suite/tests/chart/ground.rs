@@ -37,8 +37,15 @@ pub(crate) fn helm(arguments: &[&str]) -> ProgramOutput {
 
 /// The text that our chart renders to, with these arguments.
 pub(crate) fn rendered(arguments: &[&str]) -> String {
-    let whole = ["template", "seal", "--namespace", "home"];
-    let whole: Vec<&str> = whole.iter().chain(arguments).copied().collect();
+    rendered_as("seal", arguments)
+}
+
+/// The same for a release of that name.
+pub(crate) fn rendered_as(release: &str, arguments: &[&str]) -> String {
+    let whole: Vec<&str> = ["template", release]
+        .into_iter()
+        .chain(arguments.iter().copied())
+        .collect();
     let output = helm(&whole).success();
     output
         .unwrap_or_else(|error| panic!("{arguments:?}: {error}"))

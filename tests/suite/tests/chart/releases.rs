@@ -61,10 +61,9 @@ const MATRIX: &[(&str, &[&str])] = &[
             "backupRecipients={age1a,age1b}",
             "requireExistingKey=true",
             "privateKeyLabels.a=b",
-            "commonLabels.team={{ .Release.Name }}",
-            "extraDeploy[0].apiVersion=v1",
-            "extraDeploy[0].kind=ConfigMap",
-            "extraDeploy[0].metadata.name={{ .Release.Name }}-extra",
+            r#"commonLabels={"team": "of-{{ .Release.Name }}"}"#,
+            r#"extraDeploy=[{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "extra",
+                "labels": {"app.kubernetes.io/instance": "{{ .Release.Name }}"}}}]"#,
             "metrics.dashboards.create=true",
         ],
     ),
@@ -81,7 +80,16 @@ async fn each_set_of_values_installs_upgrades_and_goes_without_a_trace() {
     for (name, settings) in MATRIX {
         let release = |verb: &'static str| {
             let mut arguments = vec![verb, name, chart, "--namespace", "matrix"];
-            arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+            for setting in *settings {
+                arguments.extend([
+                    if setting.contains('"') {
+                        "--set-json"
+                    } else {
+                        "--set"
+                    },
+                    setting,
+                ]);
+            }
             let output = shell.helm(&arguments).success();
             output
                 .unwrap_or_else(|error| panic!("{verb} {name}: {error}"))
