@@ -280,6 +280,7 @@ fn environment(container: &Container) -> Vec<(String, String)> {
             .and_then(|source| source.field_ref.as_ref());
         match field.map(|field| field.field_path.as_str()) {
             Some("metadata.namespace") => Some(NAMESPACE.to_owned()),
+            Some("metadata.name") => Some("demo".to_owned()),
             _ => variable.value.clone(),
         }
     };
