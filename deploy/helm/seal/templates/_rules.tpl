@@ -16,8 +16,8 @@
   verbs: [create, patch]
 {{- end -}}
 
-{{- /* Keeping house in its own namespace. What is created cannot be named. */ -}}
-{{- define "seal.ownRules" -}}
+{{- /* Which replica leads. What is created cannot be named. */ -}}
+{{- define "seal.leaderRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]
@@ -25,15 +25,17 @@
   resources: [leases]
   resourceNames: [{{ include "seal.leaseName" . | quote }}]
   verbs: [get, list, watch, update]
-# Certificates and backups for everybody to read.
+{{- end -}}
+
+{{- /* Sealing keys: certificates and backups are published, and administrators' requests are read. */ -}}
+{{- define "seal.keyRules" -}}
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [create, list, watch]
+  verbs: [create]
 - apiGroups: [""]
   resources: [configmaps]
   resourceNames: [seal-certificates, seal-key-backup]
-  verbs: [get, update]
-# What a key administrator asks for, and what came of it.
+  verbs: [get, list, watch, update]
 - apiGroups: [sealops.dev]
   resources: [sealingkeyrings]
   verbs: [get, list, watch]
