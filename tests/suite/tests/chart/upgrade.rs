@@ -88,24 +88,7 @@ async fn upstreams_release_becomes_ours_in_place_and_goes_back() {
         let before = SAME.map(|name| home(&shell, name)["metadata"]["uid"].clone());
         let upstreams_rights = rights(&shell);
 
-        let refused = shell.helm(&[
-            "upgrade",
-            RELEASE,
-            ours,
-            "--namespace",
-            NAMESPACE,
-            "--reuse-values",
-            "--set",
-            "nameOverride=sealed-secrets",
-        ]);
-        assert!(
-            refused
-                .err()
-                .contains("--reset-then-reuse-values instead of --reuse-values"),
-            "{}",
-            refused.err()
-        );
-
+        expect_refusals(&shell, ours);
         let name = "nameOverride=sealed-secrets";
         helm(
             &shell,
@@ -149,6 +132,27 @@ async fn upstreams_release_becomes_ours_in_place_and_goes_back() {
         helm(&shell, &["uninstall", RELEASE]);
     }
     upgrade_the_crds(&shell, ours);
+}
+
+/// What would break on the way is found out before the first step.
+fn expect_refusals(shell: &Shell<'_>, ours: &str) {
+    let service = home(shell, SAME[1]);
+    let upgrade = ["upgrade", RELEASE, ours, "--namespace", NAMESPACE];
+    for (arguments, words) in [
+        (
+            ["--reset-then-reuse-values", "--set", "replicas=2"],
+            "--set nameOverride=sealed-secrets",
+        ),
+        (
+            ["--reuse-values", "--set", "nameOverride=sealed-secrets"],
+            "--reset-then-reuse-values instead",
+        ),
+    ] {
+        let refused = shell.helm(&[&upgrade[..], &arguments[..]].concat());
+        assert_ne!(refused.code, 0);
+        assert!(refused.err().contains(words), "{}", refused.err());
+    }
+    assert_eq!(home(shell, SAME[1]), service);
 }
 
 /// Nothing of upstream's pod is left in ours.
