@@ -1,12 +1,14 @@
-//! Values in, objects out, without a cluster: upstream's values one by one, and what the chart refuses.
+//! Values in, objects out: upstream's values one by one, what the chart refuses, and what it tells the
+//! controller. No cluster is asked.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
-use seal_testbed::sealed_secrets_chart;
+use seal_testbed::{Program, sealed_secrets_chart};
 use serde_json::{Value, json};
 
-use super::ground::{helm, object, objects, rendered};
+use super::ground::{helm, object, objects, ours, rendered, root};
 
 /// Values that another one has to be set for, by the beginning of their path.
 const NEEDS: &[(&str, &str)] = &[
@@ -228,4 +230,65 @@ fn nobody_is_bound_to_administer_keys() {
             .iter()
             .any(|object| object["roleRef"]["name"] == "seal-key-administrator")
     );
+}
+
+#[test]
+fn the_schema_knows_no_value_that_stands_nowhere() {
+    let read = |file: &str| fs::read_to_string(ours().join(file)).unwrap();
+    let values: Value = serde_yaml::from_str(&read("values.yaml")).unwrap();
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
+    let mut nowhere = Vec::new();
+    unexplained("", &schema, &schema, &values, &mut nowhere);
+    // Helm's own, for charts of charts; and one that Kubernetes leaves open.
+    nowhere.retain(|path| path != "global" && !path.ends_with("Probe.terminationGracePeriodSeconds"));
+    assert!(nowhere.is_empty(), "{nowhere:?}");
+}
+
+fn unexplained(path: &str, schema: &Value, root: &Value, values: &Value, found: &mut Vec<String>) {
+    let referred = schema["$ref"]
+        .as_str()
+        .and_then(|reference| root.pointer(reference.strip_prefix('#')?));
+    let schema = referred.unwrap_or(schema);
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}").trim_start_matches('.').to_owned();
+        match values.get(name) {
+            Some(values) => unexplained(&path, schema, root, values, found),
+            None => found.push(path),
+        }
+    }
+}
+
+#[test]
+fn the_controller_knows_every_flag_of_the_chart() {
+    let root = root();
+    let build = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "seal-controller"])
+        .current_dir(&root)
+        .status();
+    assert!(build.unwrap().success());
+    let text = rendered(&[
+        "--set",
+        "additionalNamespaces={a,b},keyrenewperiod=0,keyttl=24h,privateKeyLabels.a=b,privateKeyAnnotations.a=b",
+        "--set",
+        "rateLimit=3,rateLimitBurst=4,logLevel=DEBUG,logFormat=json,metrics.omitSecretLabels=true",
+        "--set",
+        "leaderElection.leaseDuration=20s,leaderElection.renewDeadline=15s,leaderElection.retryPeriod=3s",
+        "--set",
+        "leaderElection.resourceName=other,leaderElection.enabled=false,replicas=1",
+        "--set-string",
+        r"keycutofftime=Mon\, 02 Jan 2006 15:04:05 -0700",
+    ]);
+    let objects = objects(&text);
+    let container =
+        &object(&objects, "Deployment", "seal").unwrap()["spec"]["template"]["spec"]["containers"][0];
+    let flags = container["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|flag| flag.as_str().unwrap());
+    // The folder of this test's own binary is `deps` below that of the program.
+    let here = std::env::current_exe().unwrap();
+    let program = here.parent().unwrap().with_file_name("seal-controller");
+    let output = Program::new(program).args(flags).arg("--version").run().unwrap();
+    assert_eq!(output.code, 0, "{}", output.err());
 }
