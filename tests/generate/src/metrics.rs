@@ -225,3 +225,45 @@ impl Metric {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let panel = || Panel {
+            title: String::new(),
+            query: String::new(),
+            legend: String::new(),
+            unit: None,
+        };
+        let metric = |name: &str, kind| Metric {
+            name: name.to_owned(),
+            kind,
+            labels: Vec::new(),
+            help: String::new(),
+            panel: panel(),
+        };
+        Table {
+            prefix: "seal_".to_owned(),
+            metrics: vec![metric("depth", Kind::Gauge), metric("took", Kind::Histogram)],
+            alerts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_query_is_written_out_with_full_names() {
+        let whole = table()
+            .expanded("rate(@took_bucket[5m]) > @depth{a=\"b\"}")
+            .unwrap();
+        assert_eq!(whole, "rate(seal_took_bucket[5m]) > seal_depth{a=\"b\"}");
+    }
+
+    #[test]
+    fn a_query_about_a_metric_that_the_table_lacks_is_refused_by_name() {
+        for query in ["@deep > 0", "@took > 0", "@depth_bucket"] {
+            let error = table().expanded(query).unwrap_err().to_string();
+            assert!(error.contains(query.split(' ').next().unwrap()), "{error}");
+        }
+    }
+}

@@ -88,22 +88,3 @@ annotations:
 {{- end -}}
 {{- end -}}
 {{- end -}}
-
-{{- /* Settings that cannot be meant. */ -}}
-{{- define "seal.check" -}}
-{{- if not (hasKey .Values "leaderElection") -}}
-{{- fail "these are the values of another chart; upgrade with --reset-then-reuse-values instead of --reuse-values" -}}
-{{- end -}}
-{{- if and (gt (int .Values.replicas) 1) (not .Values.leaderElection.enabled) -}}
-{{- fail "several replicas without leader election would undo each other's work; set replicas to 1 or leaderElection.enabled to true" -}}
-{{- end -}}
-{{- end -}}
-
-{{- /* Found out before anything is applied: a Deployment's selector cannot change, its Service's would. */ -}}
-{{- define "seal.checkSelector" -}}
-{{- $standing := lookup "apps/v1" "Deployment" (include "seal.namespace" .) (include "seal.fullname" .) -}}
-{{- $labels := dig "spec" "selector" "matchLabels" dict $standing -}}
-{{- if and $labels (ne (toJson $labels) (include "seal.selector" . | fromYaml | toJson)) -}}
-{{- fail (printf "the Deployment %s selects other pods: upgrade with --set nameOverride=%s, or delete it first" (include "seal.fullname" .) (get $labels "app.kubernetes.io/name")) -}}
-{{- end -}}
-{{- end -}}

@@ -1,7 +1,9 @@
 //! From upstream's release to ours in place, and back: the real chart of upstream on a plane of its own, as
 //! Helm 3 left it (applied by the client) and as Helm 4 does (applied by the server).
 
-use seal_testbed::{ControlPlane, sealed_secrets_chart};
+use std::fs;
+
+use seal_testbed::{ControlPlane, Program, sealed_secrets_chart};
 use serde_json::{Value, json};
 
 use super::ground::{Shell, object, objects, ours, rendered_as};
@@ -132,6 +134,52 @@ async fn upstreams_release_becomes_ours_in_place_and_goes_back() {
         helm(&shell, &["uninstall", RELEASE]);
     }
     upgrade_the_crds(&shell, ours);
+}
+
+#[tokio::test]
+async fn a_release_that_owns_the_crd_does_not_take_it_along() {
+    let plane = ControlPlane::start().await.unwrap();
+    let shell = Shell::on(&plane).await;
+    // As upstream's charts before 2.0 were.
+    let folder = tempfile::tempdir().unwrap();
+    let older = folder.path().join("older");
+    let copied = Program::new("cp")
+        .arg("-r")
+        .arg(sealed_secrets_chart().unwrap())
+        .arg(&older);
+    copied.run().unwrap().success().unwrap();
+    // A module's files are read-only.
+    Program::new("chmod")
+        .args(["-R", "u+w"])
+        .arg(&older)
+        .run()
+        .unwrap()
+        .success()
+        .unwrap();
+    let crd = "bitnami.com_sealedsecrets.yaml";
+    fs::rename(older.join("crds").join(crd), older.join("templates").join(crd)).unwrap();
+    let (older, ours) = (older.to_str().unwrap(), ours());
+    let ours = ours.to_str().unwrap();
+    helm(&shell, &["install", RELEASE, older]);
+    shell.kubectl_reading(&["apply", "--filename", "-"], SEALED);
+    let uid = || shell.read(&["sealedsecret/db"])["metadata"]["uid"].clone();
+    let before = uid();
+
+    let upgrade = [
+        "upgrade",
+        RELEASE,
+        ours,
+        "--reset-then-reuse-values",
+        "--set",
+        "nameOverride=sealed-secrets",
+    ];
+    let refused = shell.helm(&[&upgrade[..], &["--namespace", NAMESPACE]].concat());
+    let words = refused.err();
+    let (_, remedy) = words.split_once("all its objects: kubectl ").unwrap();
+    let remedy: Vec<&str> = remedy.lines().next().unwrap().split(' ').collect();
+    shell.kubectl(&remedy);
+    helm(&shell, &upgrade);
+    assert_eq!(uid(), before);
 }
 
 /// What would break on the way is found out before the first step.
