@@ -38,10 +38,12 @@
   verbs: [get, list, watch, update]
 - apiGroups: [sealops.dev]
   resources: [sealingkeyrings]
+  resourceNames: [seal]
   verbs: [get, list, watch]
 - apiGroups: [sealops.dev]
   resources: [sealingkeyrings/status]
-  verbs: [update, patch]
+  resourceNames: [seal]
+  verbs: [patch]
 {{- end -}}
 
 {{- /* A role and who has it: root, name, rules, and as needed namespace ("-" for a ClusterRole), subjects. */ -}}
