@@ -44,7 +44,7 @@ pub enum CallError {
     #[error("the API server's answer broke off")]
     Broken,
     /// There was no answer in time.
-    #[error("no answer from the API server within {} s", TIMEOUT.as_secs())]
+    #[error("no answer from the API server in time")]
     Late,
     /// The answer is larger than any object.
     #[error("the API server's answer is too large")]

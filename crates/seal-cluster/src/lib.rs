@@ -7,6 +7,7 @@ pub mod fence;
 pub mod keys;
 pub mod kubeconfig;
 pub mod lease;
+pub mod look;
 pub mod secrets;
 pub mod service_proxy;
 pub mod status;

@@ -1,0 +1,226 @@
+//! The objects that an explanation asks for, one method each. Names are the caller's, and validated there.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Service};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::core::{ObjectList, ObjectMeta};
+use seal_api::annotations::KEY_LABEL;
+use seal_api::{SealedSecret, Secret};
+use seal_core::InstallationKey;
+use seal_document::{DuplicateKeys, Format, Limits, Schema, Value, parse};
+use serde::Deserialize;
+
+use super::{Look, Seen, Wanted, seen};
+use crate::keys::{INSTALLATION_SECRET, Installation};
+use crate::watch::Watched;
+
+/// A SealedSecret, or the metadata of something that cannot be read as one.
+pub type SealedSecretSeen = Result<SealedSecret, Box<ObjectMeta>>;
+
+// Whatever the objects' sizes, four of them fit into one answer.
+const PAGES: [usize; 4] = [256, 64, 16, 4];
+
+fn wanted(verb: &'static str, resource: &'static str, namespace: &str) -> Wanted {
+    Wanted {
+        verb,
+        resource,
+        namespace: namespace.to_owned(),
+    }
+}
+
+fn core(namespace: &str, resource: &str, name: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/{resource}/{name}")
+}
+
+impl Look {
+    /// The API server's version.
+    pub async fn version(&self) -> Seen<String> {
+        #[derive(Deserialize)]
+        struct Version {
+            #[serde(rename = "gitVersion")]
+            version: String,
+        }
+        self.get::<Version>("/version", wanted("get", "/version", ""))
+            .await
+            .map(|found| found.version)
+    }
+
+    /// A SealedSecret.
+    pub async fn sealed_secret(&self, namespace: &str, name: &str) -> Seen<SealedSecretSeen> {
+        let path = format!("/apis/bitnami.com/v1alpha1/namespaces/{namespace}/sealedsecrets/{name}");
+        self.get::<Watched>(&path, wanted("get", "sealedsecrets.bitnami.com", namespace))
+            .await
+            .map(readable)
+    }
+
+    /// All SealedSecrets of a namespace, or of all if it is empty.
+    pub async fn sealed_secrets(&self, namespace: &str) -> Seen<Vec<SealedSecretSeen>> {
+        let base = match namespace {
+            "" => "/apis/bitnami.com/v1alpha1/sealedsecrets".to_owned(),
+            namespace => format!("/apis/bitnami.com/v1alpha1/namespaces/{namespace}/sealedsecrets"),
+        };
+        let wanted = wanted("list", "sealedsecrets.bitnami.com", namespace);
+        let mut all = Vec::new();
+        let mut page = 0;
+        let mut rest = String::new();
+        loop {
+            let path = format!("{base}?limit={}{rest}", PAGES[page]);
+            let answer = self
+                .bytes(
+                    http::Method::GET,
+                    &path,
+                    super::WHOLE,
+                    kube::client::Body::empty(),
+                )
+                .await;
+            if matches!(answer, Err(crate::call::CallError::TooLarge)) && page + 1 < PAGES.len() {
+                page += 1;
+                continue;
+            }
+            let list: ObjectList<Watched> =
+                match seen(answer, wanted.clone()).and(|bytes| match serde_json::from_slice(&bytes) {
+                    Ok(list) => Seen::Found(list),
+                    Err(_) => Seen::Unknown("the API server's answer is no list of SealedSecrets".to_owned()),
+                }) {
+                    Seen::Found(list) => list,
+                    other => return other.map(|_: ObjectList<Watched>| all),
+                };
+            all.extend(list.items.into_iter().map(readable));
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => rest = format!("&continue={token}"),
+                None => return Seen::Found(all),
+            }
+        }
+    }
+
+    /// The metadata of a Secret; RBAC has no permission for less than the whole, but no more is sent.
+    pub async fn secret_metadata(&self, namespace: &str, name: &str) -> Seen<ObjectMeta> {
+        self.metadata(
+            &core(namespace, "secrets", name),
+            wanted("get", "secrets", namespace),
+        )
+        .await
+    }
+
+    /// The events about a SealedSecret.
+    pub async fn events(&self, namespace: &str, name: &str) -> Seen<Vec<Event>> {
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.kind%3DSealedSecret%2CinvolvedObject.name%3D{name}"
+        );
+        self.get::<ObjectList<Event>>(&path, wanted("list", "events", namespace))
+            .await
+            .map(|list| list.items)
+    }
+
+    /// A Service.
+    pub async fn service(&self, namespace: &str, name: &str) -> Seen<Service> {
+        self.get(
+            &core(namespace, "services", name),
+            wanted("get", "services", namespace),
+        )
+        .await
+    }
+
+    /// The Services anywhere that look like a controller's: upstream's name, or the label of either chart.
+    pub async fn controller_services(&self) -> Seen<Vec<Service>> {
+        let path =
+            "/api/v1/services?labelSelector=app.kubernetes.io%2Fname%20in%20%28seal%2Csealed-secrets%29";
+        self.get::<ObjectList<Service>>(path, wanted("list", "services", ""))
+            .await
+            .map(|list| list.items)
+    }
+
+    /// A ConfigMap.
+    pub async fn config_map(&self, namespace: &str, name: &str) -> Seen<ConfigMap> {
+        self.get(
+            &core(namespace, "configmaps", name),
+            wanted("get", "configmaps", namespace),
+        )
+        .await
+    }
+
+    /// A Lease.
+    pub async fn lease(&self, namespace: &str, name: &str) -> Seen<Lease> {
+        let path = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}");
+        self.get(&path, wanted("get", "leases.coordination.k8s.io", namespace))
+            .await
+    }
+
+    /// A Deployment.
+    pub async fn deployment(&self, namespace: &str, name: &str) -> Seen<Deployment> {
+        let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
+        self.get(&path, wanted("get", "deployments.apps", namespace))
+            .await
+    }
+
+    /// The CRD of SealedSecrets.
+    pub async fn definition(&self) -> Seen<CustomResourceDefinition> {
+        let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sealedsecrets.bitnami.com";
+        self.get(
+            path,
+            wanted("get", "customresourcedefinitions.apiextensions.k8s.io", ""),
+        )
+        .await
+    }
+
+    /// The key of the installation's records, for those who may read it: with it a record is proven, and
+    /// a forged one is none (S19).
+    pub async fn installation_key(&self, namespace: &str) -> Seen<InstallationKey> {
+        let path = core(namespace, "secrets", INSTALLATION_SECRET);
+        let answer = self
+            .bytes(
+                http::Method::GET,
+                &path,
+                super::WHOLE,
+                kube::client::Body::empty(),
+            )
+            .await;
+        seen(answer, wanted("get", "secrets", namespace)).and(|bytes| {
+            let installation = Secret::from_json(&bytes).ok().and_then(Installation::read);
+            installation.map_or_else(
+                || Seen::Unknown(format!("{INSTALLATION_SECRET} holds no key")),
+                |installation| Seen::Found(installation.key),
+            )
+        })
+    }
+
+    /// The Secrets with the label of sealing keys, the installation's own among them.
+    pub async fn key_secrets(&self, namespace: &str) -> Seen<Vec<Secret>> {
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/secrets?labelSelector={}",
+            KEY_LABEL.replace('/', "%2F")
+        );
+        let answer = self
+            .bytes(
+                http::Method::GET,
+                &path,
+                super::WHOLE,
+                kube::client::Body::empty(),
+            )
+            .await;
+        seen(answer, wanted("list", "secrets", namespace)).and(|bytes| {
+            secrets_in(&bytes).map_or_else(
+                || Seen::Unknown("the API server's answer is no list of Secrets".to_owned()),
+                Seen::Found,
+            )
+        })
+    }
+}
+
+fn readable(object: Watched) -> SealedSecretSeen {
+    object.0.map_err(|invalid| Box::new(invalid.metadata))
+}
+
+// Through values that are wiped (S26).
+fn secrets_in(body: &[u8]) -> Option<Vec<Secret>> {
+    let text = std::str::from_utf8(body).ok()?;
+    let stream = parse(text, Format::Json, &Limits::default()).ok()?;
+    let list = stream
+        .documents()
+        .first()?
+        .value(Schema::Kubernetes, DuplicateKeys::LastWins)
+        .ok()?;
+    let items = list.get("items").and_then(Value::as_sequence)?;
+    items.iter().map(|item| Secret::from_value(item).ok()).collect()
+}
