@@ -149,5 +149,52 @@ catalogue! {
         "please report it";
 }
 
+/// The faults that `word` names: one by its code, or all with that reason; in whatever case.
+pub fn named(word: &str) -> Vec<&'static FaultKind> {
+    let kinds = CATALOGUE.iter().copied();
+    let by_code: Vec<_> = kinds
+        .clone()
+        .filter(|kind| kind.code.eq_ignore_ascii_case(word))
+        .collect();
+    if by_code.is_empty() {
+        kinds
+            .filter(|kind| kind.reason.eq_ignore_ascii_case(word))
+            .collect()
+    } else {
+        by_code
+    }
+}
+
+/// The fault whose sentence `message` says, for words that come without a code: upstream's conditions.
+/// Where several begin alike, the one that says no more than `message` does.
+pub fn recognised(message: &str) -> Option<&'static FaultKind> {
+    let said = |kind: &&&'static FaultKind| {
+        let beginning = kind.sentence.split('{').next().unwrap_or_default();
+        beginning.len() > 8 && message.starts_with(beginning)
+    };
+    if message.starts_with("template: ") {
+        let ran = message.contains(": executing ");
+        return Some(if ran {
+            &TEMPLATE_FAILED
+        } else {
+            &TEMPLATE_UNREADABLE
+        });
+    }
+    let bare = message.split(" (").next().unwrap_or(message);
+    match CATALOGUE
+        .iter()
+        .filter(said)
+        .copied()
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
+        [] => None,
+        [only] => Some(only),
+        // Upstream knows one sentence for all that does not open.
+        _ if bare == "no key could decrypt secret" => Some(&ANOTHER_KEY_OR_NAME),
+        several => several.first().copied(),
+    }
+}
+
 #[cfg(test)]
 mod tests;

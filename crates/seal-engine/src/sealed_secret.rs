@@ -7,7 +7,7 @@ mod open;
 mod rotate;
 mod seal;
 
-pub use inspect::inspect;
+pub use inspect::{inspect, stated_key_bits};
 pub use open::{Opening, open};
 pub use rotate::{rotate, verify};
 pub use seal::{SealFault, seal};

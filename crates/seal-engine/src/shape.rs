@@ -148,6 +148,49 @@ fn render(
     }
 }
 
+fn parse(entry: &str, source: &str, functions: &Functions) -> Result<Template, Fault> {
+    Template::parse(entry, source, functions).map_err(|error| {
+        Fault::new(&catalogue::TEMPLATE_UNREADABLE)
+            .at(error.line, 1)
+            .fact("error", error)
+    })
+}
+
+/// What is wrong with `template` whatever the values are: those of its texts that cannot be read, and
+/// what no Secret of ours may be. `entries` are the names of the values.
+pub(crate) fn visible_faults<'a>(
+    entries: impl Iterator<Item = &'a String>,
+    template: &'a SecretTemplate,
+    functions: &Functions,
+) -> Vec<Fault> {
+    let texts = template.data.iter().flatten();
+    let mut faults: Vec<Fault> = texts
+        .clone()
+        .filter_map(|(entry, source)| {
+            let fault = parse(entry, source.as_ref()?, functions).err()?;
+            Some(fault.entry(entry))
+        })
+        .collect();
+    let names = entries.chain(texts.map(|(entry, _)| entry));
+    let metadata = template.metadata.clone().unwrap_or_default();
+    let material = Material {
+        entries: names
+            .map(|entry| (entry.clone(), Plaintext::new(Vec::new())))
+            .collect(),
+        kind: template.kind.clone(),
+        immutable: None,
+        labels: metadata.labels.unwrap_or_default(),
+        annotations: BTreeMap::new(),
+        finalizers: Vec::new(),
+    };
+    faults.extend(
+        desired(material, "", "", &Policy::default())
+            .err()
+            .unwrap_or_default(),
+    );
+    faults
+}
+
 fn render_one(
     entry: &str,
     source: &str,
@@ -156,11 +199,7 @@ fn render_one(
     env: &mut Env<'_>,
     budget: &mut Budget,
 ) -> Result<Plaintext, Fault> {
-    let template = Template::parse(entry, source, functions).map_err(|error| {
-        Fault::new(&catalogue::TEMPLATE_UNREADABLE)
-            .at(error.line, 1)
-            .fact("error", error)
-    })?;
+    let template = parse(entry, source, functions)?;
     template
         .render_within(dot, env, &Limits::default(), budget)
         .map(Plaintext::from)

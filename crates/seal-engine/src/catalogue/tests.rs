@@ -54,3 +54,39 @@ fn every_fault_is_raised_somewhere() {
         assert!(all.contains(&raised), "nothing raises {name}");
     }
 }
+
+#[test]
+fn a_word_names_one_fault_by_code_and_all_by_reason() {
+    let codes = |word: &str| -> Vec<_> { named(word).iter().map(|kind| kind.code).collect() };
+    assert_eq!(codes("Not-Ours"), ["not-ours"]);
+    assert_eq!(codes("TargetNotOurs"), ["not-ours"]);
+    assert_eq!(codes("malformed"), ["malformed"]);
+    assert_eq!(codes("TemplateFailed"), ["template-failed"]);
+    assert!(codes("nothing").is_empty());
+}
+
+#[test]
+fn upstreams_words_are_recognised() {
+    let code = |message| recognised(message).map(|kind| kind.code);
+    assert_eq!(
+        code("no key could decrypt secret (foo, bar)"),
+        Some("another-key-or-name")
+    );
+    assert_eq!(
+        code("Resource \"db\" already exists and is not managed by SealedSecret"),
+        Some("not-ours")
+    );
+    assert_eq!(
+        code("illegal base64 data at input byte 0 (foo)"),
+        Some("not-base64")
+    );
+    assert_eq!(
+        code("template: url:2: function \"x\" not defined (url)"),
+        Some("template-unreadable")
+    );
+    assert_eq!(
+        code("template: url:1:3: executing \"url\" at <.x>: error calling fail (url)"),
+        Some("template-failed")
+    );
+    assert_eq!(code("something else"), None);
+}
