@@ -7,6 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
+mod diagnosis;
+
+pub(crate) use diagnosis::{DoctorArguments, ExplainArguments};
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done
@@ -68,6 +72,10 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Replace the SealedSecrets in manifests by their Secrets, as the controller would make them
     Render(RenderArguments),
+    /// Say why a SealedSecret opens or does not, and what to do about it
+    Explain(Box<ExplainArguments>),
+    /// Look over the installation: names, permissions, keys, certificates, backup, objects
+    Doctor(DoctorArguments),
     /// Seal one entry into a SealedSecret; leave the rest of the file as it is
     Set(SetArguments),
     /// Take entries out of a SealedSecret; leave the rest of the file as it is
@@ -149,7 +157,13 @@ pub(crate) struct CertificateArguments {
 #[command(next_help_heading = "Keys")]
 pub(crate) struct KeyArguments {
     /// Private keys: PEM, key Secrets (YAML or JSON), or an age-encrypted backup; may be repeated
-    #[arg(long, value_name = "FILE", env = "SEAL_KEYS", value_delimiter = ',')]
+    #[arg(
+        long,
+        alias = "private-key",
+        value_name = "FILE",
+        env = "SEAL_KEYS",
+        value_delimiter = ','
+    )]
     pub(crate) keys: Vec<PathBuf>,
     /// The age identity that opens an encrypted backup
     #[arg(long, short = 'I', value_name = "FILE", env = "SEAL_IDENTITY")]

@@ -6,7 +6,9 @@ use kube::client::Body;
 use seal_api::{Secret, annotations};
 use seal_cluster::call::{CallError, send, wiped};
 use seal_cluster::kubeconfig::{Connection, Kubeconfig, Overrides};
+use seal_cluster::look::Look;
 use seal_cluster::service_proxy::ServiceProxy;
+use seal_core::Namespace;
 use seal_document::{DuplicateKeys, Format, Limits, Schema, Value, parse};
 use zeroize::Zeroizing;
 
@@ -18,26 +20,60 @@ const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Runs `work` to its end on this thread.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    block_on_within(TIMEOUT, work)
+}
+
+fn block_on_within<T>(
+    limit: std::time::Duration,
+    work: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| CommandError::bug(format!("the asynchronous runtime did not start: {error}")))?;
     runtime.block_on(async {
-        tokio::time::timeout(TIMEOUT, work).await.unwrap_or_else(|_| {
-            Err(CommandError::cluster("no answer within 30 seconds")
-                .remedy("look at the network and the API server"))
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            let what = format!("no answer within {} seconds", limit.as_secs());
+            Err(CommandError::cluster(what).remedy("look at the network and the API server"))
         })
     })
 }
 
 /// The cluster that the flags and kubeconfigs name. No packet is sent.
 pub(crate) fn connection(cluster: &ClusterArguments) -> Result<Connection, CommandError> {
+    Ok(kubeconfig(cluster)?.connection()?)
+}
+
+/// The namespace that kubectl would look in.
+pub(crate) fn context_namespace(cluster: &ClusterArguments) -> Result<Namespace, CommandError> {
+    let choice = kubeconfig(cluster)?.namespace()?;
+    let named = choice.name.parse();
+    named.map_err(|error| CommandError::usage(format!("the kubeconfig's context: {error}")))
+}
+
+/// Runs `work`, which looks at what stands there, to its end.
+pub(crate) fn looking<T>(
+    cluster: &ClusterArguments,
+    limit: std::time::Duration,
+    work: impl AsyncFnOnce(&Look) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let Connection { config, server, .. } = connection(cluster)?;
+    block_on_within(limit, async {
+        let client = kube::Client::try_from(config).map_err(|_| {
+            let what = format!("{server}: trust or identity of the kubeconfig cannot be used");
+            CommandError::cluster(what)
+        })?;
+        work(&Look::new(client)).await
+    })
+}
+
+fn kubeconfig(cluster: &ClusterArguments) -> Result<Kubeconfig, CommandError> {
     let overrides = Overrides {
         kubeconfig: cluster.kubeconfig.clone().unwrap_or_default(),
         context: cluster.context.clone().unwrap_or_default(),
         ..Overrides::default()
     };
-    Ok(Kubeconfig::load(&overrides)?.connection()?)
+    Ok(Kubeconfig::load(&overrides)?)
 }
 
 /// The controller's certificate as it serves it.

@@ -2,6 +2,8 @@
 
 mod cert;
 mod completion;
+mod doctor;
+mod explain;
 mod keygen;
 mod keys;
 mod merge;
@@ -23,6 +25,8 @@ pub(crate) fn run(command: Command, terminal: Terminal) -> Result<(), CommandErr
         Command::Unseal(arguments) => unseal::run(&arguments, terminal),
         Command::Verify(arguments) => verify::run(&arguments, terminal),
         Command::Render(arguments) => render::run(&arguments, terminal),
+        Command::Explain(arguments) => explain::run(&arguments, terminal),
+        Command::Doctor(arguments) => doctor::run(&arguments, terminal),
         Command::Set(arguments) => set::set(&arguments, terminal),
         Command::Unset(arguments) => set::unset(&arguments, terminal),
         Command::Merge(arguments) => merge::run(&arguments, terminal),

@@ -11,6 +11,7 @@ mod certificate;
 mod cluster;
 mod command_error;
 mod commands;
+mod controller;
 mod cores;
 mod file_system;
 mod input;
@@ -20,6 +21,7 @@ mod manifests;
 mod native;
 mod opening;
 mod output;
+mod report;
 mod template_world;
 mod terminal;
 

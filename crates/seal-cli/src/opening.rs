@@ -1,9 +1,11 @@
 //! From a SealedSecret in a file to the Secret that the controller would make of it, through the same
 //! engine: open, shape, desired.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use seal_api::{SealedSecret, Secret};
-use seal_core::KeyRing;
+use seal_core::{Fingerprint, KeyRing};
 use seal_engine::sealed_secret::{Answers, Opening, functions, open};
 use seal_engine::{Fault, Material, Policy, Unveiled, desired, shape};
 use seal_template::Env;
@@ -60,4 +62,36 @@ pub(crate) fn secret(object: &SealedSecret, ring: &KeyRing) -> Result<Secret, Ve
         &name(&object.metadata.name),
         &Policy::default(),
     )
+}
+
+/// What private keys make of an object, entry by entry.
+pub(crate) struct Examined {
+    /// The key that opens each, or why none does. The legacy blob has no name.
+    pub(crate) entries: BTreeMap<String, Result<Fingerprint, Fault>>,
+    /// What is wrong with the whole, once all entries open.
+    pub(crate) whole: Vec<Fault>,
+}
+
+/// Opens each entry on its own, so that one that fails hides nothing of the others, then the whole. No
+/// value outlives the call.
+pub(crate) fn examine(object: &SealedSecret, ring: &KeyRing) -> Examined {
+    let of = |object: &SealedSecret, entry: &str| match unveil(object, ring) {
+        Ok(unveiled) => Ok(unveiled.key_of(entry).expect("what opened, a key opened")),
+        Err(mut faults) => Err(faults.swap_remove(0)),
+    };
+    let mut entries = BTreeMap::new();
+    if object.spec.data.is_some() {
+        entries.insert(String::new(), of(object, ""));
+    } else {
+        for (entry, text) in &object.spec.encrypted_data {
+            let mut alone = object.clone();
+            alone.spec.encrypted_data = [(entry.clone(), text.clone())].into();
+            entries.insert(entry.clone(), of(&alone, entry));
+        }
+    }
+    let whole = match entries.values().all(Result::is_ok) {
+        true => secret(object, ring).err().unwrap_or_default(),
+        false => Vec::new(),
+    };
+    Examined { entries, whole }
 }

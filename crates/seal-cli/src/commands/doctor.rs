@@ -1,0 +1,119 @@
+//! `seal doctor`: an installation looked over from the user's side. Here the facts are gathered; what they
+//! mean is judged in the files beside this one, one for each part of an installation.
+
+mod access;
+mod certificates;
+mod definition;
+mod keys;
+mod names;
+mod objects;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use seal_cluster::look::{Look, Seen};
+use seal_core::Certificate;
+
+use crate::arguments::DoctorArguments;
+use crate::command_error::CommandError;
+use crate::controller::{Controller, health};
+use crate::input::{KEY_FILE_LIMIT, Source};
+use crate::report::{Check, Report, Section, printed};
+use crate::terminal::Terminal;
+use crate::{cluster, output};
+
+// Listing the objects of a large cluster takes its time.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Runs it.
+pub(super) fn run(arguments: &DoctorArguments, terminal: Terminal) -> Result<(), CommandError> {
+    let namespace = match &arguments.namespace {
+        Some(namespace) => namespace.to_string(),
+        None => cluster::context_namespace(&arguments.cluster)?.to_string(),
+    };
+    let local = arguments
+        .cert
+        .iter()
+        .map(|path| {
+            let source = Source::of(path);
+            let read = Certificate::from_pem(&source.read(KEY_FILE_LIMIT)?);
+            let certificate = read.map_err(|error| CommandError::from(error).about(&source.shown()))?;
+            Ok((source.shown(), certificate))
+        })
+        .collect::<Result<Vec<_>, CommandError>>()?;
+    let report = cluster::looking(&arguments.cluster, PATIENCE, async |look| {
+        look_over(look, arguments, &namespace, &local).await
+    })?;
+    let findings = report.findings();
+    output::print(&printed(&[report], arguments.output))?;
+    match findings {
+        0 => Ok(()),
+        count => {
+            terminal.tell(&format!(
+                "{count} {}",
+                if count == 1 { "finding" } else { "findings" }
+            ));
+            Err(CommandError::findings())
+        }
+    }
+}
+
+async fn look_over(
+    look: &Look,
+    arguments: &DoctorArguments,
+    namespace: &str,
+    local: &[(String, Certificate)],
+) -> Result<Report, CommandError> {
+    let server = match look.version().await {
+        Seen::Found(version) => Check::ok("API server", version),
+        Seen::Unknown(why) => {
+            return Err(CommandError::cluster(why).remedy("look at the kubeconfig and the network"));
+        }
+        other => Check::unseen("API server", &other, "it does not tell its version"),
+    };
+    let now = Timestamp::now();
+    let controller = Controller::see(look, &arguments.cluster).await;
+    let home = controller.namespace.clone();
+    let names = names::Names::gather(look, &controller).await;
+    let keys = keys::Keys::gather(look, &controller).await;
+    let published = certificates::published(look.config_map(&home, certificates::PUBLISHED).await);
+    let backup = look.config_map(&home, keys::BACKUP).await;
+    let access = access::Accesses::gather(look, &controller, namespace).await;
+    let objects = objects::Objects::gather(look, namespace).await;
+    let definition = look.definition().await;
+
+    let served = controller.certificate.found().map(Certificate::fingerprint);
+    let section = |title, checks| Section {
+        title,
+        detail: String::new(),
+        checks,
+    };
+    let mut running = vec![
+        server,
+        health::readiness(&controller),
+        health::replicas(&controller.deployment),
+        health::lease(&controller.lease, now),
+    ];
+    running.extend(names.judge(&controller));
+    let mut sealing = keys.judge(served, now);
+    sealing.push(keys::backup(&backup, served));
+    let mut certificates = vec![health::certificate(&controller.certificate, now)];
+    certificates.extend(certificates::judge(
+        served,
+        &published,
+        local,
+        keys.fingerprints().as_deref(),
+        now,
+    ));
+    Ok(Report {
+        about: format!("Controller {home}/{}", controller.name),
+        sections: vec![
+            section("Running", running),
+            section("Permissions", access.judge()),
+            section("CRD", definition::judge(&definition)),
+            section("Sealing keys", sealing),
+            section("Certificates", certificates),
+            section("SealedSecrets", objects.judge()),
+        ],
+    })
+}
