@@ -9,6 +9,7 @@ mod cli {
     pub(crate) mod changing;
     pub(crate) mod cluster;
     pub(crate) mod commands;
+    pub(crate) mod explain;
     pub(crate) mod harness;
     pub(crate) mod keys;
     pub(crate) mod opening;

@@ -45,6 +45,8 @@ fn a_plaintext_surfaces_only_where_it_was_asked_for() {
     for (line, stdin, may_print) in [
         ("verify --keys key.pem sealed.yaml", "", false),
         ("verify --keys other.pem sealed.yaml", "", false),
+        ("explain --keys key.pem sealed.yaml", "", false),
+        ("explain --keys other.pem sealed.yaml -o json", "", false),
         ("render --keys key.pem sealed.yaml", "", true),
         ("render --keys other.pem sealed.yaml", "", false),
         ("unseal --keys key.pem sealed.yaml", "", true),

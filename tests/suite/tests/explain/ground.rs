@@ -1,0 +1,271 @@
+//! A control plane with our controller at kubeseal's default place, users with few rights, and `seal` run
+//! against it. It asserts nothing about what `seal` says.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::core::DynamicObject;
+use seal_api::SealedSecret;
+use seal_core::{Certificate, Scope, SystemRandom, encode_base64, seal};
+use seal_testbed::{ADMIN, ControlPlane, Process, Program, ProgramOutput, tool, wait_for};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+pub(crate) const SOON: Duration = Duration::from_secs(120);
+/// Where kubeseal looks.
+pub(crate) const HOME: &str = "kube-system";
+pub(crate) const SERVICE: &str = "sealed-secrets-controller";
+/// May read SealedSecrets in `prod`, and nothing else.
+pub(crate) const READER: &str = "reader";
+/// May read everything but Secrets.
+pub(crate) const DEVELOPER: &str = "developer";
+/// The value of every entry: it must come up nowhere.
+pub(crate) const VALUE: &str = "hunter2-hunter2";
+
+/// The plane, its controller and its certificate.
+pub(crate) struct Ground {
+    pub(crate) plane: ControlPlane,
+    pub(crate) certificate: Certificate,
+    _controller: Process,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn built(package: &str, program: &str) -> PathBuf {
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args(["build", "--quiet", "--package", package])
+        .current_dir(root());
+    assert!(build.status().unwrap().success(), "{package} does not build");
+    // The folder of this test's own binary is `deps` below the one that is wanted.
+    let here = std::env::current_exe().unwrap();
+    here.ancestors().nth(2).unwrap().join(program)
+}
+
+// Bound to everybody, the service proxy would be no permission that anyone can lack.
+fn chart() -> String {
+    let program = Program::new(tool("helm").unwrap())
+        .args(["template", "seal", "--namespace", HOME])
+        .arg(format!("--set=fullnameOverride={SERVICE}"))
+        .arg("--set=rbac.serviceProxier.bind=false")
+        .arg(root().join("deploy/helm/seal"));
+    program.run().unwrap().success().unwrap().out()
+}
+
+/// The one that all tests share.
+pub(crate) async fn ground() -> &'static Ground {
+    static GROUND: OnceCell<Ground> = OnceCell::const_new();
+    GROUND.get_or_init(async || start().await.unwrap()).await
+}
+
+async fn start() -> anyhow::Result<Ground> {
+    let plane = ControlPlane::builder()
+        .own_network()
+        .user(READER, &[])
+        .user(DEVELOPER, &[])
+        .start()
+        .await?;
+    plane
+        .apply(&std::fs::read_to_string(
+            root().join("crds/bitnami.com_sealedsecrets.yaml"),
+        )?)
+        .await?;
+    plane.namespace("prod").await?;
+    for object in rights() {
+        plane.apply(&object.to_string()).await?;
+    }
+    for document in chart().split("\n---\n") {
+        // No more than the chart gives: what `seal doctor` asks for must be in it.
+        let is_role = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
+            .iter()
+            .any(|kind| document.contains(&format!("kind: {kind}\n")));
+        if is_role {
+            plane.apply(document).await?;
+        }
+    }
+    plane.expose(HOME, SERVICE, 8080).await?;
+    let program = built("seal-controller", "seal-controller");
+    let flags = ["--key-size=2048", "--log-format=json"];
+    let pod = [
+        ("POD_NAME", "pod-a".to_owned()),
+        ("POD_NAMESPACE", HOME.to_owned()),
+    ];
+    let controller = Process::start_as_pod(&plane, (HOME, SERVICE), &program, &flags, pod).await?;
+    let served = wait_for("the controller's certificate", SOON, async || {
+        let path = format!("/api/v1/namespaces/{HOME}/services/http:{SERVICE}:http/proxy/v1/cert.pem");
+        let request = http::Request::get(path).body(Vec::new())?;
+        let answer = plane.client(ADMIN).await?.request_text(request).await;
+        Ok(answer
+            .ok()
+            .and_then(|pem| Certificate::from_pem(pem.as_bytes()).ok()))
+    });
+    let certificate = served.await?;
+    Ok(Ground {
+        plane,
+        certificate,
+        _controller: controller,
+    })
+}
+
+fn rights() -> Vec<Value> {
+    let binding = |kind: &str, namespace: Option<&str>, role: (&str, &str), subject: Value| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+            "metadata": {"name": format!("{}-{}", role.1, subject["name"].as_str().unwrap()), "namespace": namespace},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role.0, "name": role.1},
+            "subjects": [subject]})
+    };
+    let user = |name: &str| json!({"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": name});
+    let rule = |groups: &[&str], resources: &[&str]| json!({"apiGroups": groups, "resources": resources, "verbs": ["get", "list"]});
+    vec![
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "sealed-only"},
+            "rules": [rule(&["bitnami.com"], &["sealedsecrets"])]}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "no-secrets"},
+        "rules": [
+            rule(&["bitnami.com"], &["sealedsecrets"]),
+            rule(&[""], &["events", "services", "services/proxy", "configmaps"]),
+            rule(&["apps", "coordination.k8s.io", "apiextensions.k8s.io"], &["deployments", "leases", "customresourcedefinitions"]),
+        ]}),
+        binding(
+            "RoleBinding",
+            Some("prod"),
+            ("ClusterRole", "sealed-only"),
+            user(READER),
+        ),
+        binding(
+            "ClusterRoleBinding",
+            None,
+            ("ClusterRole", "no-secrets"),
+            user(DEVELOPER),
+        ),
+        // ConfigMaps that the controller keeps; `create` cannot be named.
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "keeps", "namespace": HOME},
+        "rules": [
+            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+            {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["seal-certificates", "seal-key-backup"],
+                "verbs": ["get", "list", "watch", "update"]},
+        ]}),
+        binding(
+            "RoleBinding",
+            Some(HOME),
+            ("Role", "keeps"),
+            json!({"kind": "ServiceAccount", "namespace": HOME, "name": SERVICE}),
+        ),
+    ]
+}
+
+impl Ground {
+    /// A SealedSecret `prod/NAME` with one strict entry, to be changed before it is created.
+    pub(crate) fn object(&self, name: &str) -> Value {
+        sealed_to(&self.certificate, name)
+    }
+
+    /// Creates it, and waits until the controller says that.
+    pub(crate) async fn create(&self, object: &Value, synced: &str) -> SealedSecret {
+        let client = self.plane.client(ADMIN).await.unwrap();
+        let objects: Api<SealedSecret> = Api::namespaced(client, "prod");
+        let created: SealedSecret = serde_json::from_value(object.clone()).unwrap();
+        objects.create(&PostParams::default(), &created).await.unwrap();
+        let name = created.metadata.name.unwrap();
+        wait_for("the condition", SOON, async || {
+            let object = objects.get(&name).await?;
+            let conditions = object.status.iter().flat_map(|status| &status.conditions);
+            let told = conditions
+                .into_iter()
+                .any(|condition| condition.kind == "Synced" && condition.status == synced);
+            Ok(told.then_some(object))
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Applies an object as an administrator.
+    pub(crate) async fn apply(&self, object: Value) {
+        self.plane.apply(&object.to_string()).await.unwrap();
+    }
+
+    /// Patches the status of an object.
+    pub(crate) async fn patch_status(&self, kind: &kube::core::ApiResource, name: &str, status: Value) {
+        let client = self.plane.client(ADMIN).await.unwrap();
+        let objects: Api<DynamicObject> = Api::namespaced_with(client, HOME, kind);
+        let patch = Patch::Merge(json!({"status": status}));
+        objects
+            .patch_status(name, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
+
+    /// Runs `seal` with the words of `line` as that user.
+    pub(crate) async fn seal(&self, user: &str, line: &str) -> ProgramOutput {
+        static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+        let build = async || {
+            tokio::task::spawn_blocking(|| built("seal-cli", "seal"))
+                .await
+                .unwrap()
+        };
+        let program = Program::new(BUILT.get_or_init(build).await)
+            .args(line.split_whitespace())
+            .env(
+                "KUBECONFIG",
+                self.plane.kubeconfig(user).await.unwrap().display().to_string(),
+            );
+        let output = tokio::task::spawn_blocking(|| program.run())
+            .await
+            .unwrap()
+            .unwrap();
+        for text in [output.out(), output.err()] {
+            assert!(!text.contains(VALUE), "a value in: {text}");
+        }
+        output
+    }
+
+    /// The same with JSON asked for, and read.
+    pub(crate) async fn asked(&self, user: &str, line: &str) -> (i32, Report) {
+        let output = self.seal(user, &format!("{line} -o json")).await;
+        let read = serde_json::from_slice(&output.stdout);
+        let value = read.unwrap_or_else(|_| panic!("no JSON from {line}: {}", output.err()));
+        (output.code, Report(value))
+    }
+}
+
+/// A SealedSecret `prod/NAME` with one strict entry for that certificate.
+pub(crate) fn sealed_to(certificate: &Certificate, name: &str) -> Value {
+    let label = Scope::Strict.label(&"prod".parse().unwrap(), &name.parse().unwrap());
+    let sealed = seal(VALUE.as_bytes(), certificate.key(), &label, &mut SystemRandom).unwrap();
+    json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {"name": name, "namespace": "prod"},
+        "spec": {"encryptedData": {"password": encode_base64(&sealed)}}})
+}
+
+/// What `seal` printed as JSON.
+pub(crate) struct Report(pub(crate) Value);
+
+impl Report {
+    /// State, code and words of the check about that.
+    pub(crate) fn check(&self, section: &str, about: &str) -> (String, String, String) {
+        let checks = self.0["reports"][0]["checks"].as_array().unwrap();
+        let found = checks
+            .iter()
+            .find(|check| check["section"] == section && check["about"].as_str().unwrap().starts_with(about));
+        let found = found.unwrap_or_else(|| panic!("no check {section} {about}: {:#}", self.0));
+        let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+        (
+            text("state"),
+            text("code"),
+            format!("{}\n{}", text("what"), text("remedy")),
+        )
+    }
+
+    /// All that was found.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let checks = self.0["reports"][0]["checks"].as_array().unwrap();
+        let is_finding = |check: &&Value| matches!(check["state"].as_str(), Some("warning" | "failed"));
+        checks
+            .iter()
+            .filter(is_finding)
+            .map(ToString::to_string)
+            .collect()
+    }
+}
