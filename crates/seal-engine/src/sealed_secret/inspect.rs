@@ -28,7 +28,11 @@ pub fn inspect(object: &SealedSecret, key_bits: Option<usize>) -> Vec<Fault> {
     // The legacy blob brings its own metadata and knows no template.
     if spec.data.is_none() {
         let template = spec.template.clone().unwrap_or_default();
-        faults.extend(visible_faults(spec.encrypted_data.keys(), &template, &functions()));
+        faults.extend(visible_faults(
+            spec.encrypted_data.keys(),
+            &template,
+            &functions(),
+        ));
     }
     faults
 }

@@ -141,19 +141,6 @@ fn rights() -> Vec<Value> {
             ("ClusterRole", "no-secrets"),
             user(DEVELOPER),
         ),
-        // ConfigMaps that the controller keeps; `create` cannot be named.
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "keeps", "namespace": HOME},
-        "rules": [
-            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
-            {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["seal-certificates", "seal-key-backup"],
-                "verbs": ["get", "list", "watch", "update"]},
-        ]}),
-        binding(
-            "RoleBinding",
-            Some(HOME),
-            ("Role", "keeps"),
-            json!({"kind": "ServiceAccount", "namespace": HOME, "name": SERVICE}),
-        ),
     ]
 }
 

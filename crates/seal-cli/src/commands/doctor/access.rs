@@ -8,6 +8,8 @@ use crate::controller::{Controller, LEASE};
 use crate::report::Check;
 
 const GROUP: &str = "bitnami.com";
+/// The one SealingKeyRing that counts.
+const KEY_RING: &str = "seal";
 
 /// Answers about one group of permissions that stand or fall together.
 struct Answers {
@@ -96,6 +98,14 @@ fn keeping(home: &str) -> Vec<Access> {
     for ((group, resource), name) in named {
         needed.extend(["get", "update"].map(|verb| access(verb, group, resource, home, name)));
     }
+    needed.push(access("get", "sealops.dev", "sealingkeyrings", home, KEY_RING));
+    needed.push(access(
+        "patch",
+        "sealops.dev",
+        "sealingkeyrings/status",
+        home,
+        KEY_RING,
+    ));
     needed
 }
 
@@ -159,7 +169,7 @@ impl Accesses {
             place: format!("in namespace {home}"),
             answers: asked(look, &who, keeping(home)).await,
             remedy: format!(
-                "{remedy}; without them it does not elect a leader nor publish certificates and backups"
+                "{remedy}; without them it elects no leader, publishes no certificate and keeps no backup"
             ),
             optional: true,
         });
@@ -215,13 +225,18 @@ fn judged(group: &Answers) -> Check {
     }
 }
 
+// As kubectl writes it: sealedsecrets.bitnami.com/status.
 fn named(access: &Access) -> String {
+    let (resource, part) = match access.resource.split_once('/') {
+        Some((resource, part)) => (resource, format!("/{part}")),
+        None => (access.resource, String::new()),
+    };
     let dot = if access.group.is_empty() { "" } else { "." };
     let gap = if access.name.is_empty() { "" } else { " " };
-    format!(
-        "{} {}{dot}{}{gap}{}",
-        access.verb, access.resource, access.group, access.name
-    )
+    let Access {
+        verb, group, name, ..
+    } = access;
+    format!("{verb} {resource}{dot}{group}{part}{gap}{name}")
 }
 
 #[cfg(test)]
@@ -264,6 +279,23 @@ mod tests {
         ] {
             let check = judged(&group);
             assert_eq!((check.state, check.what.as_str()), (state, what));
+        }
+    }
+
+    #[test]
+    fn permissions_are_named_as_kubectl_writes_them() {
+        for (access, name) in [
+            (
+                access("patch", GROUP, "sealedsecrets/status", "prod", ""),
+                "patch sealedsecrets.bitnami.com/status",
+            ),
+            (
+                access("get", "", "services/proxy", "a", "http:x:http"),
+                "get services/proxy http:x:http",
+            ),
+            (access("list", "", "events", "prod", ""), "list events"),
+        ] {
+            assert_eq!(named(&access), name);
         }
     }
 }
