@@ -6,38 +6,37 @@ use seal_engine::{FaultKind, Retry};
 use crate::arguments::Rendition;
 use crate::report::pretty;
 
-/// A table of all `kinds`, one line each.
+/// A table of all `kinds`: a line each, and what to do below it.
 pub(super) fn list(kinds: &[&FaultKind], rendition: Rendition) -> String {
     if matches!(rendition, Rendition::Json) {
         return json(kinds);
     }
-    let headings = ["CODE", "REASON", "CLASS", "EXIT", "RETRY", "SENTENCE"].map(str::to_owned);
-    let mut rows = vec![headings];
-    rows.extend(kinds.iter().map(|kind| {
+    let headings = ["CODE", "REASON", "CLASS", "EXIT", "RETRY"].map(str::to_owned);
+    let cells = |kind: &&FaultKind| {
         [
             kind.code.to_owned(),
             kind.reason.to_owned(),
             kind.class.as_str().to_owned(),
             kind.class.exit_code().to_string(),
             retry(kind).to_owned(),
-            readable(kind.sentence),
         ]
-    }));
+    };
+    let rows: Vec<_> = std::iter::once(headings).chain(kinds.iter().map(cells)).collect();
     let mut widths = [0; 5];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let line = |row: &[String; 6]| {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}  "));
-        format!("{}{}\n", cells.collect::<String>(), row[5])
+    let line = |row: &[String; 5]| -> String {
+        let cells = row.iter().zip(widths);
+        cells.map(|(cell, width)| format!("{cell:<width$}  ")).collect()
     };
-    let mut text: String = rows.iter().map(line).collect();
-    text.push_str("\n`seal explain CODE` tells what to do.\n");
+    let mut text = format!("{}SENTENCE\n", line(&rows[0]));
+    for (row, kind) in rows[1..].iter().zip(kinds) {
+        text.push_str(&format!("{}{}\n", line(row), readable(kind.sentence)));
+        text.push_str(&format!("  try: {}\n", readable(kind.remedy)));
+    }
     text
 }
 
