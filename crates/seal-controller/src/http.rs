@@ -3,6 +3,7 @@
 //!
 //! Nothing here asks who calls: what is served is public, and what is done for callers is rationed.
 
+mod connections;
 mod rate_limit;
 mod sealed_secrets;
 
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub(crate) use self::connections::{Bounds, serve};
 use self::rate_limit::{RateLimit, limited};
 use self::sealed_secrets::{Desk, MOST_BYTES, rotate, verify};
 use crate::known::Key;
@@ -28,7 +30,7 @@ use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::queue::{Backlog, Queue};
 use crate::sealing_keys::Keys;
-use crate::settings::Settings;
+use crate::settings::{HttpApi, Settings};
 
 // No attempt takes that long: each of its calls ends after a minute.
 const STALLED: Duration = Duration::from_secs(900);
@@ -74,11 +76,27 @@ pub(crate) async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> 
     }
 }
 
-/// Health, the certificate, and what is done with the objects of strangers.
+/// Health, the certificate, and, unless the settings say otherwise, what is done with the objects of
+/// strangers.
 pub(crate) fn api(shown: Shown, settings: &Settings) -> Router {
+    let always = Router::new()
+        .route("/healthz", any(health))
+        .route("/readyz", get(readiness))
+        .route(CERTIFICATE_PATH, any(certificate));
+    let routes = match settings.http_api {
+        HttpApi::CertOnly => always,
+        HttpApi::Compat => always.merge(for_strangers(&shown, settings)),
+    };
+    routes
+        .layer(from_fn_with_state(shown.clone(), measured))
+        .fallback(not_found)
+        .with_state(shown)
+}
+
+fn for_strangers(shown: &Shown, settings: &Settings) -> Router<Shown> {
     let desk = Desk::new(shown.keys.clone(), settings.accept_deprecated_v1_data);
     let desk = Arc::new(desk);
-    let rationed = |route: MethodRouter<Arc<Desk>>| {
+    let rationed = |route: MethodRouter<Arc<Desk>>| -> MethodRouter<Shown> {
         let limit = RateLimit::new(settings.rate_limit, settings.rate_limit_burst);
         route
             .layer(DefaultBodyLimit::max(MOST_BYTES))
@@ -86,14 +104,8 @@ pub(crate) fn api(shown: Shown, settings: &Settings) -> Router {
             .with_state(Arc::clone(&desk))
     };
     Router::new()
-        .route("/healthz", any(health))
-        .route("/readyz", get(readiness))
-        .route(CERTIFICATE_PATH, any(certificate))
         .route(VERIFY_PATH, rationed(any(verify)))
         .route(ROTATE_PATH, rationed(any(rotate)))
-        .layer(from_fn_with_state(shown.clone(), measured))
-        .fallback(not_found)
-        .with_state(shown)
 }
 
 /// The metrics.
@@ -163,3 +175,6 @@ async fn measured(State(shown): State<Shown>, request: Request, next: Next) -> R
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

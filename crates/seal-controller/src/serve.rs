@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::http::{Shown, api, listen, metrics};
+use crate::http::{self, Bounds, Shown, api, listen, metrics};
 use crate::known::{Key, Seen};
 use crate::leadership::{Election, Leadership};
 use crate::metrics::Metrics;
@@ -88,6 +88,8 @@ struct Running {
     leadership: Leadership,
     workers: JoinSet<()>,
     others: JoinSet<()>,
+    // Says to the HTTP servers that they are to end, and closes when they have.
+    closing: watch::Sender<bool>,
 }
 
 impl Running {
@@ -110,7 +112,7 @@ impl Running {
             leadership: leadership.clone(),
         };
         let mut others = JoinSet::new();
-        serve_http(&settings, &shown, &mut others).await?;
+        let closing = serve_http(&settings, &shown, &mut others).await?;
 
         let (keys, installation) =
             SealingKeys::open(client.clone(), Arc::clone(&settings), current, &mut leadership).await?;
@@ -160,6 +162,7 @@ impl Running {
             leadership,
             workers,
             others,
+            closing,
         })
     }
 
@@ -173,11 +176,18 @@ impl Running {
         if tokio::time::timeout(GRACE, workers).await.is_err() {
             warn!("what was under way did not finish in time");
         }
+        self.closing.send_replace(true);
+        self.closing.closed().await;
         self.others.shutdown().await;
     }
 }
 
-async fn serve_http(settings: &Settings, shown: &Shown, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
+async fn serve_http(
+    settings: &Settings,
+    shown: &Shown,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<watch::Sender<bool>> {
+    let closing = watch::Sender::new(false);
     let servers = [
         (settings.listen(), api(shown.clone(), settings)),
         (settings.listen_metrics(), metrics(shown.clone())),
@@ -187,13 +197,14 @@ async fn serve_http(settings: &Settings, shown: &Shown, tasks: &mut JoinSet<()>)
             .await
             .with_context(|| format!("cannot listen on {address}"))?;
         info!(address = %listener.local_addr()?, "HTTP server serving");
-        tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                warn!(%error, "an HTTP server ended");
-            }
-        });
+        tasks.spawn(http::serve(
+            listener,
+            router,
+            Bounds::default(),
+            closing.subscribe(),
+        ));
     }
-    Ok(())
+    Ok(closing)
 }
 
 /// Those who look at objects.

@@ -43,6 +43,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// What is done over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HttpApi {
+    /// What upstream does: the certificate, `/v1/verify` and `/v1/rotate`.
+    Compat,
+    /// The certificate; the rest is not found.
+    CertOnly,
+}
+
 /// The controller's settings.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -151,6 +160,9 @@ pub struct Settings {
     /// How many requests beyond that are taken at once
     #[arg(long, env = "SEALED_SECRETS_RATE_LIMIT_BURST", default_value = "2", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub rate_limit_burst: u32,
+    /// compat, or cert-only: /v1/verify and /v1/rotate, which open what anybody hands in, are not found
+    #[arg(long, env = "SEALED_SECRETS_HTTP_API", default_value = "compat")]
+    pub http_api: HttpApi,
     /// Leave out the metric that names every SealedSecret
     #[arg(long, env = "SEALED_SECRETS_METRICS_OMIT_SECRET_LABELS", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub metrics_omit_secret_labels: bool,

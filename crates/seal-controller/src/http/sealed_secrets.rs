@@ -169,4 +169,4 @@ fn read(body: &[u8]) -> Option<SealedSecret> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -12,16 +12,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::http::{Shown, api, listen};
+use crate::http::{Bounds, Shown, api, listen, metrics, serve};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
-struct Server {
-    address: std::net::SocketAddr,
+/// The API with one key, as it is served.
+pub(in crate::http) struct Server {
+    pub(in crate::http) address: std::net::SocketAddr,
     keys: Arc<Keys>,
     metrics: Arc<Metrics>,
-    // While it lives, the keys can be seen.
-    _current: watch::Sender<Option<Arc<Keys>>>,
+    pub(in crate::http) ready: Arc<AtomicBool>,
+    /// While it lives, the keys can be seen.
+    pub(in crate::http) current: watch::Sender<Option<Arc<Keys>>>,
+    // While it lives, the server goes on.
+    _open: watch::Sender<bool>,
 }
 
 fn keys() -> Keys {
@@ -39,9 +43,17 @@ fn keys() -> Keys {
 }
 
 impl Server {
-    async fn start(flags: &[&str]) -> Self {
+    pub(in crate::http) async fn start(flags: &[&str]) -> Self {
         let arguments = ["seal-controller"].iter().chain(flags);
         let settings = Settings::read(arguments.map(Into::into)).unwrap();
+        Self::serving(|shown| api(shown, &settings)).await
+    }
+
+    pub(in crate::http) async fn of_metrics() -> Self {
+        Self::serving(metrics).await
+    }
+
+    async fn serving(router: impl FnOnce(Shown) -> axum::Router) -> Self {
         let keys = Arc::new(keys());
         let current = watch::Sender::new(Some(Arc::clone(&keys)));
         let shown = Shown {
@@ -51,25 +63,27 @@ impl Server {
             queue: Arc::default(),
             leadership: crate::leadership::Leadership::alone(),
         };
-        let metrics = Arc::clone(&shown.metrics);
+        let (metrics, ready) = (Arc::clone(&shown.metrics), Arc::clone(&shown.ready));
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = api(shown, &settings);
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let (open, closed) = watch::channel(false);
+        tokio::spawn(serve(listener, router(shown), Bounds::default(), closed));
         Self {
             address,
             keys,
             metrics,
-            _current: current,
+            ready,
+            current,
+            _open: open,
         }
     }
 
-    async fn patient() -> Self {
+    pub(in crate::http) async fn patient() -> Self {
         Self::start(&["--rate-limit=1000", "--rate-limit-burst=1000"]).await
     }
 
     /// Head and body of the answer.
-    async fn ask(&self, request: &str, body: &[u8]) -> (String, String) {
+    pub(in crate::http) async fn ask(&self, request: &str, body: &[u8]) -> (String, String) {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
         let head = format!(
             "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
@@ -85,12 +99,12 @@ impl Server {
         (head.to_owned(), body.to_owned())
     }
 
-    async fn status(&self, request: &str, body: &[u8]) -> u16 {
+    pub(in crate::http) async fn status(&self, request: &str, body: &[u8]) -> u16 {
         let (head, _) = self.ask(request, body).await;
         head.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    fn sealed(&self, scope: Scope) -> SealedSecret {
+    pub(in crate::http) fn sealed(&self, scope: Scope) -> SealedSecret {
         let mut secret = Secret::default();
         secret.metadata.name = Some("db".to_owned());
         secret.metadata.namespace = Some("prod".to_owned());
@@ -100,12 +114,12 @@ impl Server {
     }
 }
 
-fn json(object: &SealedSecret) -> Vec<u8> {
+pub(in crate::http) fn json(object: &SealedSecret) -> Vec<u8> {
     let json = to_json(&object.to_value(), JsonStyle::COMPACT).unwrap();
     json.as_bytes().to_vec()
 }
 
-fn yaml(object: &SealedSecret) -> Vec<u8> {
+pub(in crate::http) fn yaml(object: &SealedSecret) -> Vec<u8> {
     let yaml = seal_document::to_yaml(&object.to_value(), seal_document::KeyOrder::Sorted).unwrap();
     yaml.as_bytes().to_vec()
 }
@@ -118,8 +132,8 @@ async fn what_opens_is_200_and_empty_whatever_the_method_and_the_format() {
         for body in [json(&object), yaml(&object)] {
             let (head, answer) = server.ask(&format!("{method} /v1/verify"), &body).await;
             assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-            assert!(head.contains("content-length: 0"), "{head}");
-            assert!(!head.contains("content-type") && answer.is_empty(), "{head}");
+            assert!(head.contains("Content-Length: 0"), "{head}");
+            assert!(!head.contains("Content-Type") && answer.is_empty(), "{head}");
         }
     }
     let metrics = server.metrics.text();
@@ -201,16 +215,16 @@ async fn the_fourth_of_a_burst_waits_whoever_it_says_it_is() {
     for left in ["2", "1", "0"] {
         let (head, _) = server.ask(&spoofed(left), &body).await;
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-        assert!(head.contains("x-ratelimit-limit: 3"), "{head}");
-        assert!(head.contains(&format!("x-ratelimit-remaining: {left}")), "{head}");
+        assert!(head.contains("X-Ratelimit-Limit: 3"), "{head}");
+        assert!(head.contains(&format!("X-Ratelimit-Remaining: {left}")), "{head}");
     }
     let (head, answer) = server.ask(&spoofed("9"), &body).await;
     assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
     for header in [
-        "retry-after: 1",
-        "x-ratelimit-remaining: 0",
-        "content-type: text/plain; charset=utf-8",
-        "content-length: 15",
+        "Retry-After: 1",
+        "X-Ratelimit-Remaining: 0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Length: 15",
     ] {
         assert!(head.contains(header), "{head}");
     }
@@ -235,7 +249,7 @@ async fn rotated_is_the_same_object_as_json_with_nothing_lost_and_nothing_in_the
     )]));
     let (head, answer) = server.ask("POST /v1/rotate", &yaml(&object)).await;
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    assert!(head.contains("content-type: application/json"), "{head}");
+    assert!(head.contains("Content-Type: application/json"), "{head}");
     assert!(!answer.contains("canary") && !answer.contains(&encode_base64(b"canary")));
     let rotated = read(answer.as_bytes()).unwrap();
     assert_eq!(rotated.metadata, object.metadata);
@@ -252,12 +266,25 @@ async fn the_legacy_form_is_read_where_the_flag_says_so() {
         let server = Server::start(&[&flag]).await;
         let mut object = server.sealed(Scope::Strict);
         let key = server.keys.certificate.key();
-        let blob = seal_core::seal(br#"{"data":{"a":"YmFy"}}"#, key, &label, &mut SystemRandom).unwrap();
+        let inner = br#"{"metadata":{"labels":{"inner":"label"}},"type":"x/y","data":{"a":"YmFy"}}"#;
+        let blob = seal_core::seal(inner, key, &label, &mut SystemRandom).unwrap();
         object.spec.encrypted_data.clear();
         object.spec.data = Some(encode_base64(&blob));
         let body = json(&object);
         assert_eq!(server.status("POST /v1/verify", &body).await, codes[0]);
-        assert_eq!(server.status("POST /v1/rotate", &body).await, codes[1]);
+        let (head, answer) = server.ask("POST /v1/rotate", &body).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {} ", codes[1])), "{head}");
+        if codes[1] != 200 {
+            assert!(answer.is_empty());
+            continue;
+        }
+        // It comes back in today's form, with all that the blob hid but its values.
+        let rotated = read(answer.as_bytes()).unwrap();
+        assert!(rotated.spec.data.is_none() && rotated.spec.encrypted_data.contains_key("a"));
+        let template = rotated.spec.template.unwrap();
+        assert_eq!(template.kind.as_deref(), Some("x/y"));
+        assert!(answer.contains(r#""labels":{"inner":"label"}"#), "{answer}");
+        assert!(!answer.contains("YmFy"));
     }
 }
 
