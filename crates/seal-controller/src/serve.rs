@@ -98,8 +98,8 @@ impl Running {
         metrics: Arc<Metrics>,
         election: &Election,
     ) -> anyhow::Result<Self> {
-        if settings.old_gc_behavior {
-            warn!("--old-gc-behavior has no effect: Kubernetes' garbage collector deletes Secrets");
+        for (flag, instead) in settings.without_effect.given() {
+            warn!("{flag} has no effect: {instead}");
         }
         let (client, mut leadership) = (election.client.clone(), election.leadership.clone());
         let current = watch::Sender::new(None);

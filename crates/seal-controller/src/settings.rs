@@ -4,7 +4,11 @@
 //! names it, never ignored. What follows from a setting is for those who use it.
 
 mod go_values;
+mod label_selector;
 mod leader_election;
+#[cfg(test)]
+mod upstream_flags;
+mod without_effect;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,13 +17,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use jiff::Timestamp;
 use seal_core::KeySize;
 
 pub use leader_election::LeaderElection;
+pub use without_effect::WithoutEffect;
 
-use go_values::{GoDuration, ListenAddress, Pairs, boolean, cutoff_time, key_prefix, key_size, verbosity};
+use go_values::{
+    GoDuration, ListenAddress, Pairs, boolean, cutoff_time, key_prefix, key_size, namespaces, verbosity,
+};
+use label_selector::label_selector;
 
 const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
@@ -73,12 +82,7 @@ pub struct Settings {
     #[arg(long, env = "SEALED_SECRETS_MY_CN", default_value = "")]
     pub my_cn: String,
     /// How often a new key is made; 0 for never
-    #[arg(
-        long,
-        alias = "rotate-period",
-        env = "SEALED_SECRETS_KEY_RENEW_PERIOD",
-        default_value = "720h"
-    )]
+    #[arg(long, env = "SEALED_SECRETS_KEY_RENEW_PERIOD", default_value = "720h")]
     key_renew_period: GoDuration,
     /// What makes a key the newest
     #[arg(
@@ -117,14 +121,16 @@ pub struct Settings {
         long,
         env = "SEALED_SECRETS_ADDITIONAL_NAMESPACES",
         default_value = "",
+        value_parser = namespaces,
         hide_default_value = true
     )]
-    additional_namespaces: String,
+    additional_namespaces: Names,
     /// Only SealedSecrets with these labels
     #[arg(
         long,
         env = "SEALED_SECRETS_LABEL_SELECTOR",
         default_value = "",
+        value_parser = label_selector,
         hide_default_value = true
     )]
     pub label_selector: String,
@@ -172,27 +178,12 @@ pub struct Settings {
     /// Print the version and end
     #[arg(long)]
     pub version: bool,
-    /// Without effect: key Secrets are always watched
-    #[arg(long, hide = true, value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    watch_for_secrets: Option<bool>,
-    /// Without effect: what may pass is tried again without end
-    #[arg(long, hide = true, allow_negative_numbers = true)]
-    max_unseal_retries: Option<i64>,
-    /// Without effect: the API server's own fairness bounds its callers
-    #[arg(long, hide = true, allow_negative_numbers = true)]
-    kubeclient_qps: Option<f64>,
-    /// Without effect
-    #[arg(long, hide = true, allow_negative_numbers = true)]
-    kubeclient_burst: Option<i64>,
-    /// Without effect: Kubernetes deletes the Secret of a deleted SealedSecret
-    #[arg(long, env = "SEALED_SECRETS_OLD_GC_BEHAVIOR", hide = true, default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub old_gc_behavior: bool,
-    /// Without effect: a request body has ten seconds
-    #[arg(long, hide = true)]
-    read_timeout: Option<GoDuration>,
-    /// Without effect
-    #[arg(long, hide = true)]
-    write_timeout: Option<GoDuration>,
+    /// The former name of --key-renew-period
+    #[arg(long, env = "SEALED_SECRETS_ROTATE_PERIOD", hide = true)]
+    rotate_period: Option<GoDuration>,
+    /// What upstream takes and is not used here
+    #[command(flatten)]
+    pub without_effect: WithoutEffect,
     /// The controller's own namespace; else that of the pod, else `default`
     #[arg(skip)]
     pub namespace: String,
@@ -202,6 +193,8 @@ pub struct Settings {
 }
 
 type Cutoff = Option<Timestamp>;
+// By another name, since clap takes a `Vec` for several arguments.
+type Names = Vec<String>;
 
 /// Which namespaces are watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,6 +220,9 @@ impl Settings {
             return Err(
                 Self::command().error(ErrorKind::ValueValidation, format!("--leader-elect-…: {error}"))
             );
+        }
+        if let Some(period) = settings.rotate_period.filter(|_| former_name_wins(&matches)) {
+            settings.key_renew_period = period;
         }
         settings.namespace = own_namespace();
         settings.pod_name = pod_name();
@@ -277,23 +273,28 @@ impl Settings {
 
     /// The namespaces to watch. Naming some means not watching all.
     pub fn watched(&self) -> Watched {
-        let named: Vec<&str> = self
-            .additional_namespaces
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .collect();
+        let named = &self.additional_namespaces;
         if self.all_namespaces && named.is_empty() {
             return Watched::All;
         }
         let mut all = vec![self.namespace.clone()];
         for name in named {
-            if !all.iter().any(|known| known == name) {
-                all.push(name.to_owned());
+            if !all.contains(name) {
+                all.push(name.clone());
             }
         }
         Watched::These(all)
     }
+}
+
+// A flag wins over a variable, and today's name over the former one.
+fn former_name_wins(matches: &ArgMatches) -> bool {
+    let rank = |name| match matches.value_source(name) {
+        Some(ValueSource::CommandLine) => 2,
+        Some(ValueSource::EnvVariable) => 1,
+        _ => 0,
+    };
+    rank("rotate_period") > rank("key_renew_period")
 }
 
 // clap names the flag only; who set a variable in a chart looks for the variable.
@@ -403,6 +404,8 @@ mod tests {
             "--write-timeout=2m",
         ]);
         assert_eq!(settings.unwrap().key_renew_period(), None);
+        let both = read(&["--rotate-period=1h", "--key-renew-period=2h"]).unwrap();
+        assert_eq!(both.key_renew_period(), Some(Duration::from_secs(7200)));
         assert!(read(&["--nope"]).is_err());
     }
 

@@ -3,12 +3,12 @@
 //! Which flags there are stands in `settings`.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use seal_core::KeySize;
+use seal_core::{KeySize, Namespace};
 
 /// `strconv.ParseBool`.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
@@ -62,7 +62,7 @@ impl FromStr for GoDuration {
     }
 }
 
-/// `:8080` or `host:8080`, the host as an address.
+/// `:8080` or `host:8080`, the host as an address or a name that this machine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ListenAddress(pub(super) SocketAddr);
 
@@ -76,7 +76,11 @@ impl FromStr for ListenAddress {
             let port = port.parse().map_err(|_| bad())?;
             return Ok(Self(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)));
         }
-        text.parse().map(Self).map_err(|_| bad())
+        if let Ok(address) = text.parse() {
+            return Ok(Self(address));
+        }
+        let mut known = text.to_socket_addrs().map_err(|_| bad())?;
+        known.next().map(Self).ok_or_else(bad)
     }
 }
 
@@ -109,6 +113,16 @@ pub(super) fn cutoff_time(text: &str) -> Result<Option<Timestamp>, String> {
         .and_then(|parsed| parsed.to_timestamp())
         .map(Some)
         .map_err(|_| "a date such as Mon, 02 Jan 2006 15:04:05 -0700 is needed".to_owned())
+}
+
+/// `a,b`.
+pub(super) fn namespaces(text: &str) -> Result<Vec<String>, String> {
+    let named = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let checked = named.map(|name| match name.parse::<Namespace>() {
+        Ok(_) => Ok(name.to_owned()),
+        Err(error) => Err(format!("\"{name}\": {error}")),
+    });
+    checked.collect()
 }
 
 /// The beginning of a Secret's name that leaves room for a suffix.
@@ -165,7 +179,18 @@ mod tests {
             "127.0.0.1:1".parse::<ListenAddress>().unwrap().0.to_string(),
             "127.0.0.1:1"
         );
-        assert!("8080".parse::<ListenAddress>().is_err());
+        assert_eq!("localhost:1".parse::<ListenAddress>().unwrap().0.port(), 1);
+        for bad in ["8080", "", ":", "localhost", "127.0.0.1:65536"] {
+            assert!(bad.parse::<ListenAddress>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn namespaces_are_names() {
+        assert_eq!(namespaces(" a,,b-1 ").unwrap(), ["a", "b-1"]);
+        for bad in ["A", "a/b", "a b", "a,-b"] {
+            assert!(namespaces(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
