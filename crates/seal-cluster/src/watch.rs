@@ -13,6 +13,8 @@ use kube::{Api, Client};
 use seal_api::SealedSecret;
 use seal_api::annotations::KEY_LABEL;
 
+const FORBIDDEN: u16 = 403;
+
 /// A SealedSecret, or the metadata of something that cannot be read as one.
 pub type Watched = DeserializeGuard<SealedSecret>;
 /// The metadata of a Secret.
@@ -30,10 +32,24 @@ pub enum Scope {
     Namespace(String),
 }
 
+impl Scope {
+    /// The one namespace, unless it is all of them.
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Cluster => None,
+            Self::Namespace(namespace) => Some(namespace),
+        }
+    }
+}
+
 /// A watch that broke off. It is taken up again by itself, after a growing pause.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the watch broke off: {0}")]
-pub struct WatchInterrupted(String);
+#[error("the watch broke off: {what}")]
+pub struct WatchInterrupted {
+    what: String,
+    /// The API server forbids it, and will until somebody grants a role.
+    pub forbidden: bool,
+}
 
 /// SealedSecrets in all `scopes` that match the label selector.
 pub fn sealed_secrets(client: &Client, scopes: &[Scope], selector: &str) -> News<Watched> {
@@ -82,15 +98,25 @@ fn merged<K: Send + 'static>(
     let each = scopes.iter().map(|scope| {
         let scope = scope.clone();
         open(&scope)
-            .map(move |news| {
-                (
-                    scope.clone(),
-                    news.map_err(|error| WatchInterrupted(described(&error))),
-                )
-            })
+            .map(move |news| (scope.clone(), news.map_err(|error| WatchInterrupted::of(&error))))
             .boxed()
     });
     stream::select_all(each).boxed()
+}
+
+impl WatchInterrupted {
+    fn of(error: &watcher::Error) -> Self {
+        let forbidden = match error {
+            watcher::Error::InitialListFailed(kube::Error::Api(status))
+            | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+            | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == FORBIDDEN,
+            _ => false,
+        };
+        Self {
+            what: described(error),
+            forbidden,
+        }
+    }
 }
 
 // kube's own texts may quote an object that it could not read.

@@ -271,27 +271,41 @@ impl Watches {
         // Only once it is known what is ours: of all other Secrets nothing is kept.
         let mut standing: News<SecretMetadata> = futures::stream::pending().boxed();
         let mut awaited = !self.settings.skip_recreate;
+        let mut expected = scopes.clone();
         loop {
-            let news = tokio::select! {
-                Some((scope, event)) = objects.next() => event.map(|event| {
-                    let lane = lane(&event);
-                    (self.reconciler.objects.take_in(&scope, mapped(event, seen), |_| true), lane)
-                }),
-                Some((scope, event)) = standing.next() => event.map(|event| {
-                    let (lane, ours) = (lane(&event), |key: &Key| self.reconciler.objects.find(key).is_some());
-                    (self.reconciler.standing.take_in(&scope, mapped(event, version), ours), lane)
-                }),
+            let (scope, news) = tokio::select! {
+                Some((scope, event)) = objects.next() => {
+                    let news = event.map(|event| {
+                        let lane = lane(&event);
+                        (self.reconciler.objects.take_in(&scope, mapped(event, seen), |_| true), lane)
+                    });
+                    (scope, news)
+                }
+                Some((scope, event)) = standing.next() => {
+                    let news = event.map(|event| {
+                        let (lane, ours) = (lane(&event), |key: &Key| self.reconciler.objects.find(key).is_some());
+                        (self.reconciler.standing.take_in(&scope, mapped(event, version), ours), lane)
+                    });
+                    (scope, news)
+                }
                 else => return,
             };
             match news {
                 Ok((keys, lane)) => keys.into_iter().for_each(|key| self.queue.add(key, lane)),
-                Err(error) => warn!(%error, "a watch is taken up again"),
+                Err(error) => {
+                    let namespace = scope.namespace();
+                    warn!(namespace, %error, "a watch is taken up again");
+                    // One namespace that nobody granted yet must not hold up the others, unless it is ours.
+                    if error.forbidden && scopes.first() != Some(&scope) {
+                        expected.retain(|known| *known != scope);
+                    }
+                }
             }
-            if awaited && self.reconciler.objects.has_listed(&scopes) {
+            if awaited && self.reconciler.objects.has_listed(&expected) {
                 awaited = false;
                 standing = secrets(&client, &scopes);
             }
-            self.begin_when_listed(&scopes);
+            self.begin_when_listed(&expected);
         }
     }
 

@@ -11,6 +11,7 @@ mod cluster {
     mod conditions;
     mod connection;
     mod downtime;
+    mod flags;
     mod ground;
     mod http;
     mod keys;
