@@ -5,4 +5,5 @@ mod interop {
     pub(crate) mod certificates;
     pub(crate) mod ground;
     pub(crate) mod hand_over;
+    pub(crate) mod take_over;
 }

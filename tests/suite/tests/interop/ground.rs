@@ -10,7 +10,7 @@ use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use seal_api::annotations::{KEY_ACTIVE, KEY_LABEL};
-use seal_api::{SealedSecret, Secret};
+use seal_api::{Condition, SealedSecret, Secret};
 use seal_cluster::keys::{SealingKey, read_key};
 use seal_core::{Certificate, KeyRing, PrivateKey, RingKey, Scope};
 use seal_testbed::{ADMIN, ControlPlane, Process, Program, sealed_secrets_crd, tool, wait_for};
@@ -46,8 +46,17 @@ pub(crate) fn ours(package: &str, program: &str) -> anyhow::Result<PathBuf> {
 
 /// Our controller where upstream's was: same namespace, account, service and port.
 pub(crate) async fn our_controller(plane: &ControlPlane, flags: &[&str]) -> anyhow::Result<Process> {
+    our_controller_as(plane, SERVICE, flags).await
+}
+
+/// The same under another account.
+pub(crate) async fn our_controller_as(
+    plane: &ControlPlane,
+    account: &str,
+    flags: &[&str],
+) -> anyhow::Result<Process> {
     let program = ours("seal-controller", "seal-controller")?;
-    let process = Process::start_as_pod(plane, (HOME, SERVICE), &program, flags, []).await?;
+    let process = Process::start_as_pod(plane, (HOME, account), &program, flags, []).await?;
     wait_for("our controller to hand out its certificate", SOON, async || {
         if let Some(code) = process.exit_code()? {
             return Ok(Some(Err(anyhow::anyhow!("ended with {code}: {}", process.log()))));
@@ -56,6 +65,31 @@ pub(crate) async fn our_controller(plane: &ControlPlane, flags: &[&str]) -> anyh
     })
     .await??;
     Ok(process)
+}
+
+/// Gives that account the chart's roles, and nothing else.
+pub(crate) async fn grant(plane: &ControlPlane, account: &str) -> anyhow::Result<()> {
+    let name = format!("serviceAccount.name={account}");
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/helm/seal");
+    let helm =
+        Program::new(tool("helm")?).args(["template", "seal", "--namespace", HOME, "--set", &name, chart]);
+    let rendered = tokio::task::spawn_blocking(|| helm.run())
+        .await??
+        .success()?
+        .out();
+    for document in rendered.split("\n---\n") {
+        let kind = document.lines().find_map(|line| line.strip_prefix("kind: "));
+        if kind.is_some_and(|kind| kind.contains("Role")) {
+            plane.apply(document).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A condition of the object's status.
+pub(crate) fn condition<'a>(object: &'a SealedSecret, kind: &str) -> Option<&'a Condition> {
+    let conditions = &object.status.as_ref()?.conditions;
+    conditions.iter().find(|condition| condition.kind == kind)
 }
 
 /// What the controller hands out through the service proxy.

@@ -1,0 +1,380 @@
+//! A running installation of upstream's with everything that people do to it, replaced by ours while it
+//! stands, and back: no Secret is written, no uid and no version moves, every status is right.
+//!
+//! That what either side seals opens under the other is `hand_over`'s.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
+use kube::{Client, ResourceExt};
+use seal_api::{SealedSecret, annotations};
+use seal_cluster::keys::{INSTALLATION_SECRET, KeySecretShape, key_secret};
+use seal_core::{
+    Certificate, KeySize, PrivateKey, PublicKey, Scope, SelfSigned, SystemRandom, encode_base64,
+};
+use seal_testbed::{ADMIN, AuditLog, AuditMark, ControlPlane, Process, UpstreamController, wait_for};
+use serde_json::{Value, json};
+
+use super::ground::{HOME, grant, our_controller_as, plane, served_certificate};
+
+const SETTLED: Duration = Duration::from_secs(180);
+const PLACE: &str = "prod";
+const KEYS: usize = 5;
+/// The account of ours, so that the audit log tells its calls from upstream's.
+const ACCOUNT: &str = "seal";
+const NO_RENEWAL: &str = "--key-renew-period=0";
+
+/// What people do with SealedSecrets, how many of each, and whether they are synced.
+const KINDS: &[(&str, usize, bool)] = &[
+    ("plain", 60, true),
+    ("opaque", 30, true),
+    ("typed", 10, true),
+    ("labelled", 10, true),
+    ("templated", 10, true),
+    ("namespace-wide", 10, true),
+    ("cluster-wide", 10, true),
+    ("legacy", 5, true),
+    ("managed", 10, true),
+    ("patched", 10, true),
+    ("patched-managed", 10, true),
+    ("immutable", 10, true),
+    // Upstream makes the Secret and then refuses it; ours cannot know afterwards whose it is.
+    ("ownerless", 5, false),
+    ("immutable-changed", 5, false),
+    ("unopenable", 10, false),
+    ("malformed", 5, false),
+    ("unmanaged", 10, false),
+];
+
+fn kind(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(kind, _)| kind)
+}
+
+fn synced(name: &str) -> bool {
+    let known = KINDS.iter().find(|(known, ..)| *known == kind(name));
+    known.is_none_or(|(.., synced)| *synced)
+}
+
+fn value_of(key: &PublicKey, name: &str, scope: Scope, value: &[u8]) -> String {
+    let label = scope.label(
+        &PLACE.parse().expect("a namespace"),
+        &name.parse().expect("a name"),
+    );
+    encode_base64(&seal_core::seal(value, key, &label, &mut SystemRandom).expect("sealed"))
+}
+
+/// The object, and what stands under its name before it comes.
+fn object(name: &str, key: &PublicKey) -> (Value, Option<Value>) {
+    let of = |name: &str, scope| value_of(key, name, scope, name.as_bytes());
+    let mut annotated = None;
+    let mut template = Value::Null;
+    let mut standing = None;
+    let mut entries = json!({"a": of(name, Scope::Strict), "b": of(name, Scope::Strict)});
+    let mut data = Value::Null;
+    let stands = |marks: &[&str]| {
+        let marks: BTreeMap<&str, &str> = marks.iter().map(|mark| (*mark, "true")).collect();
+        Some(json!({
+            "metadata": {"name": name, "annotations": marks, "labels": {"foreign": "label"}},
+            "type": "Opaque", "data": {"a": "b2xk", "old": "b2xk"},
+        }))
+    };
+    match kind(name) {
+        "opaque" => template = json!({"type": "Opaque"}),
+        "typed" => template = json!({"type": "example.com/typed"}),
+        "labelled" => {
+            template = json!({"metadata": {"labels": {"app": "x"}, "annotations": {"note": "y"}}});
+        }
+        "templated" => template = json!({"data": {"joined": "{{ .a }}:{{ .b | upper }}"}}),
+        "namespace-wide" => {
+            annotated = Some(annotations::NAMESPACE_WIDE);
+            entries = json!({"a": of("any", Scope::NamespaceWide)});
+        }
+        "cluster-wide" => {
+            annotated = Some(annotations::CLUSTER_WIDE);
+            entries = json!({"a": of("any", Scope::ClusterWide)});
+        }
+        "legacy" => {
+            let inner = json!({"type": "x/y", "metadata": {"labels": {"in": "blob"}}, "data": {"a": "YQ=="}});
+            data = value_of(key, name, Scope::Strict, inner.to_string().as_bytes()).into();
+            entries = json!({});
+        }
+        "managed" => standing = stands(&[annotations::MANAGED]),
+        "patched" => standing = stands(&[annotations::PATCH]),
+        "patched-managed" => standing = stands(&[annotations::PATCH, annotations::MANAGED]),
+        "unmanaged" => standing = stands(&[]),
+        "immutable" | "immutable-changed" => template = json!({"immutable": true}),
+        "ownerless" => {
+            let skip = json!({annotations::SKIP_SET_OWNER_REFERENCES: "true"});
+            template = json!({"metadata": {"annotations": skip}});
+        }
+        "unopenable" => entries = json!({"a": of("another", Scope::Strict)}),
+        "malformed" => entries = json!({"a": of(name, Scope::Strict), "b": "NOT BASE64"}),
+        _ => {}
+    }
+    let mut object = json!({
+        "apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+        "metadata": {"name": name, "namespace": PLACE},
+        "spec": {"encryptedData": entries},
+    });
+    if let Some(annotation) = annotated {
+        object["metadata"]["annotations"] = json!({annotation: "true"});
+    }
+    for (field, value) in [("template", template), ("data", data)] {
+        if !value.is_null() {
+            object["spec"][field] = value;
+        }
+    }
+    (object, standing)
+}
+
+/// Five keys, the last of them the one that seals.
+async fn store_keys(plane: &ControlPlane) -> anyhow::Result<Vec<Certificate>> {
+    let mut certificates = Vec::new();
+    for year in 1..=KEYS {
+        let key = PrivateKey::generate(KeySize::Bits2048)?;
+        let contents = SelfSigned {
+            common_name: "",
+            not_before: format!("202{year}-01-01T00:00:00Z").parse::<Timestamp>()?,
+            lifetime: Duration::from_secs(20 * 365 * 86_400),
+        };
+        let certificate = Certificate::self_signed(&key, &contents, &mut SystemRandom)?;
+        let shape = KeySecretShape {
+            prefix: format!("sealed-secrets-key-{year}-"),
+            ..KeySecretShape::default()
+        };
+        let secret = key_secret(HOME, &key, &certificate, &shape, &mut SystemRandom)?;
+        plane.apply(std::str::from_utf8(&secret.to_json())?).await?;
+        certificates.push(certificate);
+    }
+    Ok(certificates)
+}
+
+/// One API server, its users and what stands on it.
+struct Cluster {
+    plane: ControlPlane,
+    client: Client,
+    certificates: Vec<Certificate>,
+}
+
+type Versions = BTreeMap<(String, String), (Option<String>, Option<String>)>;
+
+impl Cluster {
+    async fn start() -> anyhow::Result<Self> {
+        let plane = plane().await?;
+        let client = plane.client(ADMIN).await?;
+        let certificates = store_keys(&plane).await?;
+        Ok(Self {
+            plane,
+            client,
+            certificates,
+        })
+    }
+
+    fn api(&self, kind: &str) -> Api<DynamicObject> {
+        let group = if kind == "Secret" {
+            GroupVersionKind::gvk("", "v1", kind)
+        } else {
+            GroupVersionKind::gvk("bitnami.com", "v1alpha1", kind)
+        };
+        Api::namespaced_with(self.client.clone(), PLACE, &ApiResource::from_gvk(&group))
+    }
+
+    async fn create(&self, name: &str, key: usize) -> anyhow::Result<()> {
+        let (object, standing) = object(name, self.certificates[key % KEYS].key());
+        let how = PostParams::default();
+        if let Some(standing) = standing {
+            self.api("Secret")
+                .create(&how, &serde_json::from_value(standing)?)
+                .await?;
+        }
+        self.api("SealedSecret")
+            .create(&how, &serde_json::from_value(object)?)
+            .await?;
+        Ok(())
+    }
+
+    async fn upstream(&self) -> anyhow::Result<UpstreamController> {
+        // Its default of five calls a second would take minutes.
+        let flags = [NO_RENEWAL, "--kubeclient-qps=-1"];
+        UpstreamController::start(&self.plane, HOME, &flags).await
+    }
+
+    async fn ours(&self) -> anyhow::Result<(Process, AuditMark)> {
+        grant(&self.plane, ACCOUNT).await?;
+        let mark = self.plane.audit().mark().await?;
+        let process = our_controller_as(&self.plane, ACCOUNT, &[NO_RENEWAL]).await?;
+        Ok((process, mark))
+    }
+
+    async fn objects(&self) -> anyhow::Result<Vec<SealedSecret>> {
+        let all: Api<SealedSecret> = Api::namespaced(self.client.clone(), PLACE);
+        Ok(all.list(&ListParams::default()).await?.items)
+    }
+
+    /// Waits until every object's status is right in the words of whoever runs.
+    async fn settled(&self, who: &str, right: impl Fn(&SealedSecret) -> bool) {
+        let what = format!("every status to be right under {who}");
+        let settled = wait_for(&what, SETTLED, async || {
+            let objects = self.objects().await?;
+            let wrong = objects.iter().find(|object| !right(object));
+            match wrong {
+                None => Ok(Some(())),
+                Some(wrong) => anyhow::bail!("{}: {:?}", wrong.name_any(), wrong.status),
+            }
+        });
+        settled.await.unwrap();
+    }
+
+    /// Uid and version of every Secret there is, keys included.
+    async fn versions(&self) -> Versions {
+        let secrets: Api<PartialObjectMeta<k8s_openapi::api::core::v1::Secret>> =
+            Api::all(self.client.clone());
+        let all = secrets.list_metadata(&ListParams::default()).await.unwrap();
+        let ours = all
+            .items
+            .into_iter()
+            .filter(|secret| secret.name_any() != INSTALLATION_SECRET);
+        ours.map(|secret| {
+            let place = (secret.namespace().unwrap_or_default(), secret.name_any());
+            (place, (secret.uid(), secret.resource_version()))
+        })
+        .collect()
+    }
+
+    /// What ours asked for since then.
+    async fn calls(&self, mark: AuditMark) -> AuditLog {
+        let calls = self.plane.audit().since(mark).await.unwrap();
+        calls.user(&format!("{HOME}:{ACCOUNT}"))
+    }
+}
+
+fn status_of(object: &SealedSecret, kind: &str) -> String {
+    super::ground::condition(object, kind)
+        .map(|condition| condition.status.clone())
+        .unwrap_or_default()
+}
+
+fn observed(object: &SealedSecret) -> bool {
+    let observed = object
+        .status
+        .as_ref()
+        .and_then(|status| status.observed_generation);
+    observed == object.metadata.generation
+}
+
+fn word(synced: bool) -> &'static str {
+    if synced { "True" } else { "False" }
+}
+
+fn right_for_upstream(object: &SealedSecret) -> bool {
+    observed(object) && status_of(object, "Synced") == word(synced(&object.name_any()))
+}
+
+/// As upstream's, and `Ready` beside it; what fails has a reason.
+fn right_for_us(object: &SealedSecret) -> bool {
+    let expected = word(synced(&object.name_any()));
+    let reason = super::ground::condition(object, "Synced").and_then(|condition| condition.reason.clone());
+    observed(object)
+        && status_of(object, "Synced") == expected
+        && status_of(object, "Ready") == expected
+        && (expected == "True" || reason.is_some())
+}
+
+/// Nothing of people's was written; the one Secret that is our own keeps the installation's key and its
+/// choice among the sealing keys.
+fn no_secret_was_written(calls: &AuditLog) {
+    let writes = calls.clone().resource("secrets").writes();
+    let others = writes.only(|call| call.name != INSTALLATION_SECRET);
+    assert!(others.is_empty(), "{others}");
+    let refused = calls.clone().code(403);
+    assert!(refused.is_empty(), "{refused}");
+}
+
+#[tokio::test]
+async fn a_living_installation_changes_hands_and_back_and_no_secret_is_written() {
+    let cluster = Cluster::start().await.unwrap();
+
+    // Upstream's, with all that people do to it.
+    let upstream = cluster.upstream().await.unwrap();
+    let mut key = 0;
+    for (kind, count, _) in KINDS {
+        for number in 0..*count {
+            cluster.create(&format!("{kind}.{number}"), key).await.unwrap();
+            key += 1;
+        }
+    }
+    let objects = cluster.objects().await.unwrap();
+    assert!(objects.len() >= 200, "{}", objects.len());
+    // What cannot be changed any longer is changed once it stands.
+    for object in objects {
+        let name = object.name_any();
+        if kind(&name) != "immutable-changed" {
+            continue;
+        }
+        let stands = async || Ok(cluster.api("Secret").get_opt(&name).await?);
+        wait_for("the immutable Secret", SETTLED, stands).await.unwrap();
+        let new = value_of(cluster.certificates[0].key(), &name, Scope::Strict, b"new");
+        let patch = Patch::Merge(json!({"spec": {"encryptedData": {"a": new}}}));
+        cluster
+            .api("SealedSecret")
+            .patch(&name, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
+    cluster.settled("upstream", right_for_upstream).await;
+    drop(upstream);
+    let before = cluster.versions().await;
+
+    // Ours takes over.
+    let (controller, mark) = cluster.ours().await.unwrap();
+    let newest = cluster.certificates[KEYS - 1].fingerprint();
+    assert_eq!(
+        served_certificate(&cluster.plane).await.unwrap().fingerprint(),
+        newest
+    );
+    cluster.settled("us", right_for_us).await;
+    no_secret_was_written(&cluster.calls(mark).await);
+    assert_eq!(cluster.versions().await, before);
+
+    // Life goes on under ours.
+    for (number, kind) in ["plain", "typed", "managed", "patched", "immutable", "unopenable"]
+        .iter()
+        .enumerate()
+    {
+        cluster.create(&format!("{kind}.late"), number).await.unwrap();
+    }
+    cluster.settled("us", right_for_us).await;
+    drop(controller);
+    let before = cluster.versions().await;
+
+    // And back: upstream looks at everything once more, and the server finds nothing new in what it writes.
+    let upstream = cluster.upstream().await.unwrap();
+    assert_eq!(
+        served_certificate(&cluster.plane).await.unwrap().fingerprint(),
+        newest
+    );
+    // It takes one after the other, so this one comes last.
+    cluster.create("plain.sentinel", 0).await.unwrap();
+    cluster.settled("upstream", right_for_upstream).await;
+    let mut after = cluster.versions().await;
+    let sentinel = after.remove(&(PLACE.to_owned(), "plain.sentinel".to_owned()));
+    assert!(sentinel.is_some());
+    assert_eq!(after, before);
+    drop(upstream);
+    let before = cluster.versions().await;
+
+    // And ours once more: what it wrote down about each object came through, so that the Secrets that
+    // stand are not even read.
+    let (controller, mark) = cluster.ours().await.unwrap();
+    cluster.settled("us", right_for_us).await;
+    let calls = cluster.calls(mark).await;
+    no_secret_was_written(&calls);
+    let read = calls.resource("secrets").verb("get").namespace(PLACE);
+    let read = read.only(|call| synced(&call.name) && call.name != "plain.sentinel");
+    assert!(read.is_empty(), "{read}");
+    assert_eq!(cluster.versions().await, before);
+    drop(controller);
+}
