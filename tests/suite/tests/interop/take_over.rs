@@ -27,35 +27,42 @@ const KEYS: usize = 5;
 const ACCOUNT: &str = "seal";
 const NO_RENEWAL: &str = "--key-renew-period=0";
 
-/// What people do with SealedSecrets, how many of each, and whether they are synced.
-const KINDS: &[(&str, usize, bool)] = &[
-    ("plain", 60, true),
-    ("opaque", 30, true),
-    ("typed", 10, true),
-    ("labelled", 10, true),
-    ("templated", 10, true),
-    ("namespace-wide", 10, true),
-    ("cluster-wide", 10, true),
-    ("legacy", 5, true),
-    ("managed", 10, true),
-    ("patched", 10, true),
-    ("patched-managed", 10, true),
-    ("immutable", 10, true),
+/// What people do with SealedSecrets, how many of each, and the reason that ours gives where it fails.
+const KINDS: &[(&str, usize, Option<&str>)] = &[
+    ("plain", 60, None),
+    ("opaque", 30, None),
+    ("typed", 10, None),
+    ("labelled", 10, None),
+    ("templated", 10, None),
+    ("namespace-wide", 10, None),
+    ("cluster-wide", 10, None),
+    ("legacy", 5, None),
+    ("managed", 10, None),
+    ("patched", 10, None),
+    ("patched-managed", 10, None),
+    ("immutable", 10, None),
     // Upstream makes the Secret and then refuses it; ours cannot know afterwards whose it is.
-    ("ownerless", 5, false),
-    ("immutable-changed", 5, false),
-    ("unopenable", 10, false),
-    ("malformed", 5, false),
-    ("unmanaged", 10, false),
+    ("ownerless", 5, Some("TargetNotOurs")),
+    ("immutable-changed", 5, Some("TargetImmutable")),
+    ("unopenable", 10, Some("SealedForAnother")),
+    ("malformed", 5, Some("Malformed")),
+    ("unmanaged", 10, Some("TargetNotOurs")),
 ];
 
 fn kind(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(kind, _)| kind)
 }
 
-fn synced(name: &str) -> bool {
+fn failure(name: &str) -> Option<&'static str> {
     let known = KINDS.iter().find(|(known, ..)| *known == kind(name));
-    known.is_none_or(|(.., synced)| *synced)
+    known.expect("a kind that stands in the table").2
+}
+
+fn word(name: &str) -> &'static str {
+    match failure(name) {
+        None => "True",
+        Some(_) => "False",
+    }
 }
 
 fn value_of(key: &PublicKey, name: &str, scope: Scope, value: &[u8]) -> String {
@@ -251,10 +258,8 @@ impl Cluster {
     }
 }
 
-fn status_of(object: &SealedSecret, kind: &str) -> String {
-    super::ground::condition(object, kind)
-        .map(|condition| condition.status.clone())
-        .unwrap_or_default()
+fn is(object: &SealedSecret, condition: &str, status: &str) -> bool {
+    super::ground::condition(object, condition).is_some_and(|condition| condition.status == status)
 }
 
 fn observed(object: &SealedSecret) -> bool {
@@ -265,22 +270,18 @@ fn observed(object: &SealedSecret) -> bool {
     observed == object.metadata.generation
 }
 
-fn word(synced: bool) -> &'static str {
-    if synced { "True" } else { "False" }
-}
-
 fn right_for_upstream(object: &SealedSecret) -> bool {
-    observed(object) && status_of(object, "Synced") == word(synced(&object.name_any()))
+    observed(object) && is(object, "Synced", word(&object.name_any()))
 }
 
-/// As upstream's, and `Ready` beside it; what fails has a reason.
+/// As upstream's, and `Ready` beside it; what fails has its reason.
 fn right_for_us(object: &SealedSecret) -> bool {
-    let expected = word(synced(&object.name_any()));
-    let reason = super::ground::condition(object, "Synced").and_then(|condition| condition.reason.clone());
-    observed(object)
-        && status_of(object, "Synced") == expected
-        && status_of(object, "Ready") == expected
-        && (expected == "True" || reason.is_some())
+    let name = object.name_any();
+    let synced = super::ground::condition(object, "Synced");
+    let reason = synced.and_then(|condition| condition.reason.as_deref());
+    right_for_upstream(object)
+        && is(object, "Ready", word(&name))
+        && failure(&name).is_none_or(|expected| reason == Some(expected))
 }
 
 /// Nothing of people's was written; the one Secret that is our own keeps the installation's key and its
@@ -289,6 +290,8 @@ fn no_secret_was_written(calls: &AuditLog) {
     let writes = calls.clone().resource("secrets").writes();
     let others = writes.only(|call| call.name != INSTALLATION_SECRET);
     assert!(others.is_empty(), "{others}");
+    let made = calls.clone().resource("secrets").verb("create");
+    assert!(made.len() <= 1, "{made}");
     let refused = calls.clone().code(403);
     assert!(refused.is_empty(), "{refused}");
 }
@@ -336,7 +339,10 @@ async fn a_living_installation_changes_hands_and_back_and_no_secret_is_written()
         newest
     );
     cluster.settled("us", right_for_us).await;
-    no_secret_was_written(&cluster.calls(mark).await);
+    let calls = cluster.calls(mark).await;
+    no_secret_was_written(&calls);
+    let told = calls.resource("sealedsecrets/status").writes();
+    assert!(told.len() >= 200, "only {} statuses were told", told.len());
     assert_eq!(cluster.versions().await, before);
 
     // Life goes on under ours.
@@ -373,7 +379,7 @@ async fn a_living_installation_changes_hands_and_back_and_no_secret_is_written()
     let calls = cluster.calls(mark).await;
     no_secret_was_written(&calls);
     let read = calls.resource("secrets").verb("get").namespace(PLACE);
-    let read = read.only(|call| synced(&call.name) && call.name != "plain.sentinel");
+    let read = read.only(|call| failure(&call.name).is_none() && call.name != "plain.sentinel");
     assert!(read.is_empty(), "{read}");
     assert_eq!(cluster.versions().await, before);
     drop(controller);
