@@ -83,7 +83,11 @@ async fn every_granted_verb_is_used_and_every_call_is_granted() {
     assert_eq!(used, granted());
     let refused = plane().await.audit().all().await.unwrap().code(403);
     // Those are refused something on purpose.
-    let meant = |user: &str| [":unarmed:", ":leaseless:", ":later:"].iter().any(|name| user.contains(name));
+    let meant = |user: &str| {
+        [":unarmed:", ":leaseless:", ":later:"]
+            .iter()
+            .any(|name| user.contains(name))
+    };
     let refused = refused.only(|call| call.user.ends_with(":seal") && !meant(&call.user));
     assert!(refused.is_empty(), "{refused}");
 }
