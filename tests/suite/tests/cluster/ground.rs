@@ -257,6 +257,14 @@ impl Controller {
         http(&format!("{}{path}", self.api)).await.expect("an answer")
     }
 
+    /// The same, where an object is handed in.
+    pub(crate) async fn post(&self, path: &str, object: &SealedSecret) -> (u16, String) {
+        let body = serde_json::to_vec(object).expect("an object");
+        let request = client().expect("a client").post(format!("{}{path}", self.api));
+        let answer = request.body(body).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    }
+
     /// Its metrics.
     pub(crate) async fn metrics(&self) -> String {
         http(&format!("{}/metrics", self.metrics))
@@ -273,13 +281,12 @@ impl Controller {
     }
 }
 
+fn client() -> anyhow::Result<reqwest::Client> {
+    Ok(reqwest::Client::builder().no_proxy().build()?)
+}
+
 async fn http(url: &str) -> anyhow::Result<(u16, String)> {
-    let response = reqwest::Client::builder()
-        .no_proxy()
-        .build()?
-        .get(url)
-        .send()
-        .await?;
+    let response = client()?.get(url).send().await?;
     Ok((response.status().as_u16(), response.text().await?))
 }
 

@@ -102,6 +102,23 @@ async fn of_two_fresh_replicas_one_makes_the_key_and_writes_and_both_serve_its_c
 }
 
 #[tokio::test]
+async fn every_replica_verifies_and_rotates_and_one_takes_what_another_gave() {
+    let (leader, standby, place) = two("asked", LONG).await;
+    let object = place.object("db", &[("foo", "bar")]);
+    let mut elsewhere = object.clone();
+    elsewhere.metadata.namespace = Some("elsewhere".to_owned());
+    for (asked, other) in [(&leader, &standby), (&standby, &leader)] {
+        assert_eq!(asked.controller.post("/v1/verify", &object).await.0, 200);
+        assert_eq!(asked.controller.post("/v1/verify", &elsewhere).await.0, 409);
+        let (code, rotated) = asked.controller.post("/v1/rotate", &object).await;
+        assert_eq!(code, 200);
+        let rotated = serde_json::from_str(&rotated).unwrap();
+        assert_ne!(rotated, object);
+        assert_eq!(other.controller.post("/v1/verify", &rotated).await.0, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_leader_that_ends_hands_over_at_once() {
     let (leader, standby, place) = two("ending", LONG).await;
     place.create(&place.object("db", &[("foo", "one")])).await;
