@@ -232,14 +232,17 @@ impl Cluster {
                 Some(wrong) => anyhow::bail!("{}: {:?}", wrong.name_any(), wrong.status),
             }
         });
-        settled.await.unwrap();
+        settled.await.expect("right statuses");
     }
 
     /// Uid and version of every Secret there is, keys included.
     async fn versions(&self) -> Versions {
         let secrets: Api<PartialObjectMeta<k8s_openapi::api::core::v1::Secret>> =
             Api::all(self.client.clone());
-        let all = secrets.list_metadata(&ListParams::default()).await.unwrap();
+        let all = secrets
+            .list_metadata(&ListParams::default())
+            .await
+            .expect("Secrets");
         let ours = all
             .items
             .into_iter()
@@ -253,7 +256,7 @@ impl Cluster {
 
     /// What ours asked for since then.
     async fn calls(&self, mark: AuditMark) -> AuditLog {
-        let calls = self.plane.audit().since(mark).await.unwrap();
+        let calls = self.plane.audit().since(mark).await.expect("an audit log");
         calls.user(&format!("{HOME}:{ACCOUNT}"))
     }
 }
