@@ -5,5 +5,6 @@ mod interop {
     pub(crate) mod certificates;
     pub(crate) mod ground;
     pub(crate) mod hand_over;
+    pub(crate) mod http_answers;
     pub(crate) mod take_over;
 }

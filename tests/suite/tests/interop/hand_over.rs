@@ -30,7 +30,7 @@ fn places(scope: Scope, name: &str) -> Vec<(&'static str, String)> {
 }
 
 /// A Secret of ours, sealed by the engine.
-fn sealed_by_engine(name: &str, key: &PublicKey, scope: Scope) -> SealedSecret {
+pub(super) fn sealed_by_engine(name: &str, key: &PublicKey, scope: Scope) -> SealedSecret {
     let mut secret = Secret::default();
     secret.metadata.name = Some(name.to_owned());
     secret.metadata.namespace = Some("prod".to_owned());
