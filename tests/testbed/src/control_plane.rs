@@ -34,8 +34,9 @@ pub const ADMIN: &str = "admin";
 /// binary; clients belong to the runtime that made them.
 pub struct ControlPlane {
     // Fields drop in this order: the keeper removes the folder when those that write into it are gone.
+    manager: Mutex<Option<Process>>,
     api_server: Mutex<Option<Process>>,
-    processes: Vec<Process>,
+    etcd: Option<Process>,
     keeper: Keeper,
     network: Network,
     certificates: Certificates,
@@ -113,7 +114,7 @@ impl ControlPlane {
     /// Kills the API server (SIGKILL) and returns when it is gone. What it stored stays with etcd, and its
     /// port stays its own as far as nobody else takes it.
     pub fn kill_api_server(&self) {
-        drop(self.api_server().take());
+        drop(held(&self.api_server).take());
     }
 
     /// Starts the API server anew after [`ControlPlane::kill_api_server`], on the same port and the same etcd,
@@ -131,6 +132,15 @@ impl ControlPlane {
         }
     }
 
+    /// Kills the controller manager where there is one, and starts it anew: what it had missed it finds then.
+    pub async fn restart_controller_manager(&self) -> anyhow::Result<()> {
+        let Some(killed) = held(&self.manager).take() else {
+            return Ok(());
+        };
+        killed.kill();
+        self.launch_manager(&tool("kube-controller-manager")?).await
+    }
+
     /// Keeps data, logs and kubeconfigs when the plane ends.
     pub fn keep_logs(&self) -> anyhow::Result<()> {
         fs::write(self.dir().join("keep"), "").context("cannot mark the folder as kept")
@@ -139,11 +149,9 @@ impl ControlPlane {
     /// Lets the plane live on after this process. Removing the returned folder ends it. `processes` are those
     /// started in it that live on as well.
     pub fn detach(mut self, processes: impl IntoIterator<Item = Process>) -> anyhow::Result<PathBuf> {
-        let api_server = self.api_server.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let own = api_server
-            .take()
-            .into_iter()
-            .chain(std::mem::take(&mut self.processes));
+        let [manager, api_server] = [&mut self.manager, &mut self.api_server]
+            .map(|process| process.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        let own = [manager, api_server, self.etcd.take()].into_iter().flatten();
         for process in own.chain(processes) {
             process.detach()?;
         }
@@ -184,12 +192,14 @@ impl ControlPlane {
 
     fn launch_api_server(&self, program: &Path) -> anyhow::Result<()> {
         let process = self.launch(program, self.api_server_flags())?;
-        *self.api_server() = Some(process);
+        *held(&self.api_server) = Some(process);
         Ok(())
     }
 
-    fn api_server(&self) -> MutexGuard<'_, Option<Process>> {
-        self.api_server.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn launch_manager(&self, program: &Path) -> anyhow::Result<()> {
+        let process = self.launch(program, self.manager_flags().await?)?;
+        *held(&self.manager) = Some(process);
+        Ok(())
     }
 
     pub(crate) fn new_log(&self, program: &Path) -> PathBuf {
@@ -228,6 +238,10 @@ impl ControlPlane {
         file.persist(&path)?;
         Ok(path)
     }
+}
+
+fn held(process: &Mutex<Option<Process>>) -> MutexGuard<'_, Option<Process>> {
+    process.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A client with the settings of that file alone: neither `KUBECONFIG` nor the home folder is read.

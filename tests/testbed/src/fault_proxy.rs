@@ -21,6 +21,7 @@ use futures::{Stream, StreamExt, stream};
 use kube::Client;
 use serde_json::json;
 use tokio::{
+    io::{DuplexStream, copy, duplex, split},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
@@ -39,6 +40,7 @@ pub use self::rule::{Fault, Gate, Rule};
 use self::rule::{Rules, verb_of};
 use crate::{ControlPlane, control_plane::client_of};
 
+const BUFFER: usize = 64 << 10;
 const REQUEST_LIMIT: usize = 16 << 20;
 
 /// Meant for the connection itself, so never passed on; `content-length` follows from the body.
@@ -58,6 +60,7 @@ pub struct FaultProxy<'a> {
     plane: &'a ControlPlane,
     address: SocketAddr,
     state: Arc<State>,
+    cut: watch::Sender<()>,
     server: JoinHandle<()>,
 }
 
@@ -79,8 +82,6 @@ struct State {
     http: reqwest::Client,
     rules: Mutex<Rules>,
     seen: Mutex<Vec<Seen>>,
-    /// Counts the times at which everything under way was cut.
-    cuts: watch::Sender<u64>,
 }
 
 impl<'a> FaultProxy<'a> {
@@ -99,18 +100,22 @@ impl<'a> FaultProxy<'a> {
             http,
             rules: Mutex::default(),
             seen: Mutex::default(),
-            cuts: watch::Sender::default(),
         });
         let router = axum::Router::new()
             .fallback(answer)
             .with_state(Arc::clone(&state));
-        let server = tokio::spawn(async move {
-            drop(axum::serve(Encrypted { listener, acceptor }, router).await);
-        });
+        let cut = watch::Sender::new(());
+        let connections = Encrypted {
+            listener,
+            acceptor,
+            cut: cut.subscribe(),
+        };
+        let server = tokio::spawn(async move { drop(axum::serve(connections, router).await) });
         Ok(Self {
             plane,
             address,
             state,
+            cut,
             server,
         })
     }
@@ -141,10 +146,10 @@ impl<'a> FaultProxy<'a> {
         lock(&self.state.rules).clear();
     }
 
-    /// Now: every answer that is under way breaks off, watches among them. A request that waits for its answer
-    /// may have been carried out.
+    /// Now: every connection breaks, whether a watch, a request or nothing is under way in it. A request that
+    /// waits for its answer may have been carried out.
     pub fn cut_all(&self) {
-        self.state.cuts.send_modify(|cuts| *cuts += 1);
+        self.cut.send_replace(());
     }
 
     /// All requests so far, in the order in which they were answered.
@@ -254,29 +259,7 @@ fn unreached(fault: &anyhow::Error) -> Response<Body> {
         .expect("a plain answer")
 }
 
-/// Passes the request on and its answer back, until everything is cut.
 async fn forward(state: &State, request: Request<Body>) -> anyhow::Result<Response<Body>> {
-    let mut cut = state.cuts.subscribe();
-    let passed = tokio::select! {
-        passed = pass(state, request) => passed?,
-        _ = cut.changed() => return Ok(cut_off(stream::empty())),
-    };
-    let (parts, body) = passed.into_parts();
-    let ended = body
-        .into_data_stream()
-        .map(|chunk| chunk.map_err(io::Error::other));
-    let cut = Box::pin(async move { cut.changed().await.is_ok() });
-    let chunks = stream::unfold(Some((ended, cut)), |state| async {
-        let (mut chunks, mut cut) = state?;
-        tokio::select! {
-            chunk = chunks.next() => Some((chunk?, Some((chunks, cut)))),
-            true = &mut cut => Some((Err(io::ErrorKind::ConnectionReset.into()), None)),
-        }
-    });
-    Ok(Response::from_parts(parts, Body::from_stream(chunks)))
-}
-
-async fn pass(state: &State, request: Request<Body>) -> anyhow::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, REQUEST_LIMIT)
         .await
@@ -385,10 +368,11 @@ fn tls(plane: &ControlPlane) -> anyhow::Result<ServerConfig> {
 struct Encrypted {
     listener: TcpListener,
     acceptor: TlsAcceptor,
+    cut: watch::Receiver<()>,
 }
 
 impl Listener for Encrypted {
-    type Io = TlsStream<TcpStream>;
+    type Io = DuplexStream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -396,7 +380,7 @@ impl Listener for Encrypted {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             let handshake = tokio::time::timeout(Duration::from_secs(5), self.acceptor.accept(stream));
             if let Ok(Ok(stream)) = handshake.await {
-                return (stream, address);
+                return (until_cut(stream, self.cut.clone()), address);
             }
         }
     }
@@ -404,6 +388,21 @@ impl Listener for Encrypted {
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.listener.local_addr()
     }
+}
+
+/// The plain side of a connection that ends without a word when it is cut, or when either side ends.
+fn until_cut(stream: TlsStream<TcpStream>, mut cut: watch::Receiver<()>) -> DuplexStream {
+    let (plain, near) = duplex(BUFFER);
+    cut.mark_unchanged();
+    tokio::spawn(async move {
+        let ((mut far_in, mut far_out), (mut near_in, mut near_out)) = (split(stream), split(near));
+        tokio::select! {
+            _ = copy(&mut far_in, &mut near_out) => {}
+            _ = copy(&mut near_in, &mut far_out) => {}
+            _ = cut.changed() => {}
+        }
+    });
+    plain
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

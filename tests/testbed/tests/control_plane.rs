@@ -124,7 +124,7 @@ async fn two_planes_run_side_by_side_one_of_them_in_its_own_network() {
 }
 
 #[tokio::test]
-async fn controller_manager_collects_what_an_owner_leaves_behind() {
+async fn controller_manager_collects_what_an_owner_leaves_behind_also_when_it_was_started_anew() {
     let plane = ControlPlane::builder()
         .controller_manager()
         .start()
@@ -132,20 +132,27 @@ async fn controller_manager_collects_what_an_owner_leaves_behind() {
         .unwrap();
     plane.apply(CONFIG_MAP).await.unwrap();
     let maps: Api<ConfigMap> = Api::namespaced(plane.client(ADMIN).await.unwrap(), "default");
-    let uid = maps.get("greeting").await.unwrap().metadata.uid.unwrap();
-    let owner = format!("{{apiVersion: v1, kind: ConfigMap, name: greeting, uid: {uid}}}");
-    let metadata = format!("{{name: owned, ownerReferences: [{owner}]}}");
-    plane
-        .apply(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {metadata}"))
-        .await
-        .unwrap();
+    let collected = async || {
+        let uid = maps.get("greeting").await.unwrap().metadata.uid.unwrap();
+        let owner = format!("{{apiVersion: v1, kind: ConfigMap, name: greeting, uid: {uid}}}");
+        let metadata = format!("{{name: owned, ownerReferences: [{owner}]}}");
+        plane
+            .apply(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {metadata}"))
+            .await
+            .unwrap();
 
-    maps.delete("greeting", &DeleteParams::default()).await.unwrap();
+        maps.delete("greeting", &DeleteParams::default()).await.unwrap();
 
-    let gone = async || Ok(maps.get_opt("owned").await?.is_none().then_some(()));
-    wait_for("the owned object to be gone", Duration::from_secs(30), gone)
-        .await
-        .unwrap();
+        let gone = async || Ok(maps.get_opt("owned").await?.is_none().then_some(()));
+        wait_for("the owned object to be gone", Duration::from_secs(30), gone)
+            .await
+            .unwrap();
+    };
+    collected().await;
+
+    plane.restart_controller_manager().await.unwrap();
+    plane.apply(CONFIG_MAP).await.unwrap();
+    collected().await;
 }
 
 #[tokio::test]

@@ -259,7 +259,7 @@ async fn watch_that_expired_is_told_so() {
 }
 
 #[tokio::test]
-async fn cutting_all_breaks_watches_and_waiting_requests_and_leaves_later_ones_alone() {
+async fn cutting_all_breaks_a_watch_and_leaves_later_requests_alone() {
     let proxy = proxy().await;
     let maps = maps(&proxy).await;
     let none = WatchParams::default()

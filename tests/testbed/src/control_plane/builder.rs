@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use super::{ADMIN, Certificates, ControlPlane, Keeper, Network, User};
+use super::{ADMIN, Certificates, ControlPlane, Keeper, Network, User, held};
 use crate::{Process, process::Supervisor, random, tool, wait_for};
 
 const READY_DEADLINE: Duration = Duration::from_secs(60);
@@ -82,13 +82,11 @@ impl ControlPlaneBuilder {
         let mut plane = self
             .lay_out(&dir)
             .inspect_err(|_| drop(fs::remove_dir_all(&dir)))?;
-        let etcd = plane.launch(&etcd, plane.etcd_flags())?;
-        plane.processes.push(etcd);
+        plane.etcd = Some(plane.launch(&etcd, plane.etcd_flags())?);
         plane.launch_api_server(&api_server)?;
         plane.wait_until_ready().await?;
         if let Some(manager) = manager {
-            let manager = plane.launch(&manager, plane.manager_flags().await?)?;
-            plane.processes.push(manager);
+            plane.launch_manager(&manager).await?;
         }
         Ok(plane)
     }
@@ -145,7 +143,8 @@ impl ControlPlaneBuilder {
         let keeper = Keeper::stand(dir.to_owned(), supervisor);
         Ok(ControlPlane {
             api_server: Mutex::default(),
-            processes: Vec::new(),
+            manager: Mutex::default(),
+            etcd: None,
             keeper,
             network,
             certificates,
@@ -223,7 +222,7 @@ impl ControlPlane {
         ]
     }
 
-    async fn manager_flags(&self) -> anyhow::Result<Vec<String>> {
+    pub(super) async fn manager_flags(&self) -> anyhow::Result<Vec<String>> {
         Ok(vec![
             format!("--kubeconfig={}", self.kubeconfig(MANAGER).await?.display()),
             format!(
@@ -247,7 +246,7 @@ impl ControlPlane {
             .get(format!("{}/readyz", self.url()))
             .bearer_auth(self.token(ADMIN).await?);
         let ended = wait_for("the API server to be ready", READY_DEADLINE, async || {
-            for process in self.processes.iter().chain(self.api_server().as_ref()) {
+            for process in self.etcd.iter().chain(held(&self.api_server).as_ref()) {
                 if let Some(code) = process.exit_code()? {
                     return Ok(Some(Some((process.log(), process.log_path().to_owned(), code))));
                 }
