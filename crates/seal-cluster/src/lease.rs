@@ -69,7 +69,10 @@ impl Terms {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// This replica leads.
-    Leads,
+    Leads {
+        /// Grows with every lead of this replica.
+        term: u64,
+    },
     /// Another one does, if any.
     Waits {
         /// The one that holds the Lease.
@@ -85,6 +88,7 @@ pub struct Candidate {
     terms: Terms,
     fence: Fence,
     standing: watch::Sender<Standing>,
+    led: u64,
     seen: Option<Seen>,
 }
 
@@ -112,6 +116,7 @@ impl Candidate {
             terms,
             fence,
             standing: watch::Sender::new(Standing::Waits { holder: None }),
+            led: 0,
             seen: None,
         }
     }
@@ -212,7 +217,8 @@ impl Candidate {
 
     // Returns when this replica leads no longer.
     async fn lead(&mut self, complain: &impl Fn(&CallError)) {
-        self.standing.send_replace(Standing::Leads);
+        self.led += 1;
+        self.standing.send_replace(Standing::Leads { term: self.led });
         while let Some(left) = self.fence.remaining() {
             tokio::time::sleep(self.terms.retry_period.min(left)).await;
             let Some(left) = self.fence.remaining() else { break };
@@ -281,7 +287,7 @@ impl Candidate {
             let holder = holder(&lease).map(str::to_owned);
             let news = Standing::Waits { holder };
             self.standing.send_if_modified(|standing| {
-                let changed = *standing != Standing::Leads && *standing != news;
+                let changed = !matches!(standing, Standing::Leads { .. }) && *standing != news;
                 if changed {
                     *standing = news;
                 }
@@ -367,7 +373,7 @@ fn holder(lease: &Lease) -> Option<&str> {
 impl fmt::Display for Standing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Leads => formatter.write_str("leads"),
+            Self::Leads { .. } => formatter.write_str("leads"),
             Self::Waits { holder: Some(holder) } => write!(formatter, "waits, {holder} leads"),
             Self::Waits { holder: None } => formatter.write_str("waits, nobody leads"),
         }

@@ -124,6 +124,11 @@ impl<T: Versioned + Clone> Known<T> {
         scopes.iter().all(|scope| state.listed.contains(scope))
     }
 
+    /// From now on nothing counts as listed until it is listed again; what is known stays known.
+    pub(crate) fn list_anew(&self) {
+        self.lock().listed.clear();
+    }
+
     /// Enters what a call of ours was answered, unless that is gone since: nobody would tell of it a
     /// second time.
     pub(crate) fn enter(&self, key: &Key, value: T) {

@@ -39,28 +39,39 @@ impl Leadership {
     /// That of the only replica there is.
     pub(crate) fn alone() -> Self {
         Self {
-            standing: watch::Sender::new(Standing::Leads).subscribe(),
+            standing: watch::Sender::new(Standing::Leads { term: 1 }).subscribe(),
         }
     }
 
     /// Whether this replica leads right now.
     pub(crate) fn leads(&self) -> bool {
-        *self.standing.borrow() == Standing::Leads
+        self.term().is_some()
+    }
+
+    /// Which of its leads this is, if it leads.
+    pub(crate) fn term(&self) -> Option<u64> {
+        term(&self.standing.borrow())
     }
 
     /// Returns when this replica leads.
     pub(crate) async fn begins(&mut self) {
-        self.until(|standing| *standing == Standing::Leads).await;
+        self.begins_anew(None).await;
     }
 
-    /// Returns when it does not.
-    pub(crate) async fn ends(&mut self) {
-        self.until(|standing| *standing != Standing::Leads).await;
+    /// Returns when it leads, in another term than this one.
+    pub(crate) async fn begins_anew(&mut self, last: Option<u64>) {
+        self.until(|standing| term(standing).is_some_and(|term| Some(term) != last))
+            .await;
+    }
+
+    /// Returns when this term of it is over.
+    pub(crate) async fn ends(&mut self, led: u64) {
+        self.until(|standing| term(standing) != Some(led)).await;
     }
 
     /// Returns when it leads no longer, or does for the first time, whichever `led` was not.
     pub(crate) async fn turns(&mut self, led: bool) {
-        self.until(|standing| (*standing == Standing::Leads) != led).await;
+        self.until(|standing| term(standing).is_some() != led).await;
     }
 
     // Nothing ever changes where there is no election.
@@ -118,10 +129,17 @@ impl Election {
     }
 }
 
+fn term(standing: &Standing) -> Option<u64> {
+    match standing {
+        Standing::Leads { term } => Some(*term),
+        Standing::Waits { .. } => None,
+    }
+}
+
 async fn tell(mut standing: watch::Receiver<Standing>, metrics: Arc<Metrics>) {
     loop {
         let now = standing.borrow_and_update().clone();
-        metrics.leads(now == Standing::Leads);
+        metrics.leads(term(&now).is_some());
         info!("this replica {now}");
         if standing.changed().await.is_err() {
             return;
@@ -158,7 +176,7 @@ mod tests {
         let mut alone = Leadership::alone();
         assert!(alone.leads());
         alone.begins().await;
-        assert_eq!(alone.ends().now_or_never(), None);
+        assert_eq!(alone.ends(1).now_or_never(), None);
         assert_eq!(alone.turns(true).now_or_never(), None);
     }
 
@@ -169,11 +187,24 @@ mod tests {
             standing: sender.subscribe(),
         };
         assert_eq!(leadership.begins().now_or_never(), None);
-        sender.send_replace(Standing::Leads);
+        sender.send_replace(Standing::Leads { term: 1 });
         assert_eq!(leadership.turns(false).now_or_never(), Some(()));
-        assert_eq!(leadership.ends().now_or_never(), None);
+        assert_eq!(leadership.ends(1).now_or_never(), None);
         sender.send_replace(Standing::Waits { holder: None });
-        assert_eq!(leadership.ends().now_or_never(), Some(()));
+        assert_eq!(leadership.ends(1).now_or_never(), Some(()));
+    }
+
+    #[test]
+    fn a_lead_that_was_lost_and_won_again_unseen_is_another_one() {
+        let sender = watch::Sender::new(Standing::Leads { term: 1 });
+        let mut leadership = Leadership {
+            standing: sender.subscribe(),
+        };
+        assert_eq!(leadership.begins_anew(Some(1)).now_or_never(), None);
+        sender.send_replace(Standing::Waits { holder: None });
+        sender.send_replace(Standing::Leads { term: 2 });
+        assert_eq!(leadership.ends(1).now_or_never(), Some(()));
+        assert_eq!(leadership.begins_anew(Some(1)).now_or_never(), Some(()));
     }
 
     #[test]

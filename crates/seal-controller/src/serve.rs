@@ -137,7 +137,7 @@ impl Running {
             Arc::clone(&reconciler),
             Arc::clone(&queue),
         ));
-        let (begin, begun) = watch::channel(false);
+        let (begin, begun) = watch::channel(None);
         let mut workers = JoinSet::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let worker = Worker {
@@ -155,6 +155,7 @@ impl Running {
             queue: Arc::clone(&queue),
             begin,
             ready: shown.ready,
+            leadership: leadership.clone(),
         };
         others.spawn(watches.listen(client));
         Ok(Self {
@@ -212,37 +213,58 @@ async fn serve_http(
 struct Worker {
     reconciler: Arc<Reconciler>,
     queue: Arc<Queue<Key>>,
-    begun: watch::Receiver<bool>,
+    begun: watch::Receiver<Option<u64>>,
     leadership: Leadership,
 }
 
 impl Worker {
     async fn work(mut self) {
-        // Without the list of Secrets, everything would look as if it had to be made anew.
-        if self.begun.wait_for(|begun| *begun).await.is_err() {
-            return;
-        }
         loop {
-            if !self.leadership.leads() {
-                // A standby keeps its queue: when it leads, it begins with what the watches have told.
-                self.leadership.begins().await;
-                self.queue.resume();
+            self.leadership.begins().await;
+            let Some(term) = self.leadership.term() else {
+                continue;
+            };
+            // Without the list of Secrets, everything would look as if it had to be made anew; and what the
+            // watches told while another one led may be older than what that one wrote (S18).
+            tokio::select! {
+                begun = self.begun.wait_for(|begun| *begun == Some(term)) => if begun.is_err() { return },
+                () = self.leadership.ends(term) => continue,
             }
+            // A standby keeps its queue: when it leads, it begins with what the watches have told.
+            self.queue.resume();
+            if self.lead(term).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    // Works until this term is over; `None` when there will be no more work.
+    async fn lead(&mut self, term: u64) -> Option<()> {
+        loop {
             let next = tokio::select! {
                 next = self.queue.next() => next,
-                () = self.leadership.ends() => continue,
+                () = self.leadership.ends(term) => return Some(()),
             };
-            let Some((key, lane)) = next else { return };
+            let (key, lane) = next?;
             // A task of its own, so that a panic ends that and not the worker.
-            let attempt = tokio::spawn({
+            let mut attempt = tokio::spawn({
                 let (reconciler, key) = (Arc::clone(&self.reconciler), key.clone());
                 async move { reconciler.reconcile(&key, lane).await }
             });
-            let retry = attempt.await.unwrap_or(true);
-            if !self.leadership.leads() {
+            let retry = tokio::select! {
+                retry = &mut attempt => retry.unwrap_or(true),
+                () = self.leadership.ends(term) => {
+                    // What it has read is of this term, and must not be written in the next one.
+                    attempt.abort();
+                    drop(attempt.await);
+                    self.queue.put_back(key, lane);
+                    return Some(());
+                }
+            };
+            if self.leadership.term() != Some(term) {
                 // Whether it worked or not, the next leader looks at it; and so do we, should it be us.
                 self.queue.put_back(key, lane);
-                continue;
+                return Some(());
             }
             self.queue.done(&key, retry);
             if self.reconciler.objects.find(&key).is_none() {
@@ -257,21 +279,37 @@ struct Watches {
     settings: Arc<Settings>,
     reconciler: Arc<Reconciler>,
     queue: Arc<Queue<Key>>,
-    begin: watch::Sender<bool>,
+    // The term that began with the lists that are known.
+    begin: watch::Sender<Option<u64>>,
     ready: Arc<AtomicBool>,
+    leadership: Leadership,
 }
 
 impl Watches {
+    // A lead begins with new lists: whoever led before may have seen more than our watches have told.
     async fn listen(self, client: Client) {
         let scopes = match self.settings.watched() {
             settings::Watched::All => vec![Scope::Cluster],
             settings::Watched::These(all) => all.into_iter().map(Scope::Namespace).collect(),
         };
-        let mut objects = sealed_secrets(&client, &scopes, &self.settings.label_selector);
+        let mut leadership = self.leadership.clone();
+        loop {
+            let term = leadership.term();
+            self.reconciler.objects.list_anew();
+            self.reconciler.standing.list_anew();
+            tokio::select! {
+                () = self.follow(&client, &scopes, term) => return,
+                () = leadership.begins_anew(term) => {}
+            }
+        }
+    }
+
+    async fn follow(&self, client: &Client, scopes: &[Scope], term: Option<u64>) {
+        let mut objects = sealed_secrets(client, scopes, &self.settings.label_selector);
         // Only once it is known what is ours: of all other Secrets nothing is kept.
         let mut standing: News<SecretMetadata> = futures::stream::pending().boxed();
         let mut awaited = !self.settings.skip_recreate;
-        let mut expected = scopes.clone();
+        let mut expected = scopes.to_vec();
         loop {
             let (scope, news) = tokio::select! {
                 Some((scope, event)) = objects.next() => {
@@ -303,17 +341,21 @@ impl Watches {
             }
             if awaited && self.reconciler.objects.has_listed(&expected) {
                 awaited = false;
-                standing = secrets(&client, &scopes);
+                standing = secrets(client, scopes);
             }
-            self.begin_when_listed(&expected);
+            self.begin_when_listed(&expected, term);
         }
     }
 
-    fn begin_when_listed(&self, scopes: &[Scope]) {
+    fn begin_when_listed(&self, scopes: &[Scope], term: Option<u64>) {
         let listed = self.reconciler.objects.has_listed(scopes)
             && (self.settings.skip_recreate || self.reconciler.standing.has_listed(scopes));
-        if listed && !self.begin.send_replace(true) {
-            self.ready.store(true, Ordering::Relaxed);
+        if !listed {
+            return;
+        }
+        self.begin
+            .send_if_modified(|begun| std::mem::replace(begun, term) != term);
+        if !self.ready.swap(true, Ordering::Relaxed) {
             info!("ready");
         }
     }

@@ -152,6 +152,32 @@ async fn when_a_leader_is_killed_another_one_goes_on_and_repeats_nothing() {
 }
 
 #[tokio::test]
+async fn a_replica_whose_watch_lags_when_it_begins_to_lead_does_not_go_back() {
+    let (leader, standby, place) = two("lagging", SHORT).await;
+    place.create(&place.object("db", &[("foo", "one")])).await;
+    place.synced("db").await;
+    // From now on it hears of Secrets, but not of SealedSecrets.
+    let watch = Rule::on("watch", "*/sealedsecrets", Fault::ServerError);
+    standby.proxy.inject(watch);
+    standby.proxy.cut_all();
+    set(&place, "two").await;
+    holds(&place, "two").await;
+    place.synced("db").await;
+    leader.controller.process.kill();
+    standby.begins_to_lead().await;
+    place
+        .patch_secret("db", json!({"stringData": {"foo": "tampered"}}))
+        .await;
+    holds(&place, "two").await;
+    let written: Vec<String> = standby
+        .writes()
+        .into_iter()
+        .filter(|call| call.contains("/secrets"))
+        .collect();
+    assert_eq!(written, ["update /api/v1/namespaces/lagging/secrets/db"]);
+}
+
+#[tokio::test]
 async fn a_write_that_is_held_up_for_longer_than_the_lead_does_not_undo_what_the_next_leader_wrote() {
     let (leader, standby, place) = two("held", SHORT).await;
     place.create(&place.object("db", &[("foo", "one")])).await;
