@@ -49,6 +49,7 @@ const TASKS: &[Task] = &[
     package::GENERATE.task,
     package::DEMO.task,
     package::BENCH.task,
+    package::CHAOS.task,
 ];
 
 /// Why a task ended without success.

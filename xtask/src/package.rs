@@ -65,6 +65,20 @@ pub(crate) const BENCH: Package = Package {
     },
 };
 
+/// Lets a control plane and its controllers suffer.
+pub(crate) const CHAOS: Package = Package {
+    name: "seal-chaos",
+    folder: "tests/chaos",
+    profile: "dev",
+    companions: &["seal-controller"],
+    task: Task {
+        name: "chaos",
+        usage: "[--for TIME] [--seed N]",
+        summary: "faults, kills and changes from a seed around real controllers, every Secret judged",
+        run: |arguments| CHAOS.run(arguments),
+    },
+};
+
 impl Package {
     pub(crate) fn exists(&self) -> bool {
         workspace().join(self.folder).join("Cargo.toml").is_file()

@@ -1,0 +1,298 @@
+//! The acts in their order, and how everything should stand after them: a function of the seed alone.
+//! Which replica leads, and whether a Secret stands when its turn comes, is the cluster's affair.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::act::{Act, Disturbance, Sealing, Tampering, Trouble};
+use crate::place::Place;
+
+const MOST_KEYS: usize = 6;
+
+/// The acts of one seed, without end.
+pub(crate) struct Script {
+    dice: Rng,
+    replicas: usize,
+    objects: Vec<(Place, Object)>,
+    keys: Vec<Key>,
+}
+
+/// An object as the script left it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Object {
+    /// The last version; they go on where an object is deleted and created again.
+    pub(crate) version: u64,
+    /// Whether it stands, and opens.
+    pub(crate) state: State,
+    key: usize,
+}
+
+/// The state of an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It does not stand.
+    #[default]
+    Absent,
+    /// All its entries open.
+    Whole,
+    /// One of its entries was sealed for another object.
+    Broken,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    ToCome,
+    Present,
+    Gone,
+}
+
+/// Requests that can be disturbed, and whether they are watches, other reads, or writes.
+const REQUESTS: [(&str, &str, Kind); 9] = [
+    ("get", "/api/v1/namespaces/*/secrets/*", Kind::Read),
+    ("create", "/api/v1/namespaces/*/secrets", Kind::Write),
+    UPDATE,
+    ("patch", "*/sealedsecrets/*/status", Kind::Write),
+    ("watch", "*/sealedsecrets", Kind::Watch),
+    ("watch", "/api/v1/*secrets", Kind::Watch),
+    ("list", "*secrets", Kind::Read),
+    ("*", "*/leases*", Kind::Write),
+    ("*", "*", Kind::Any),
+];
+
+// Only these are held for long: they name the version that they replace. Nothing can keep a creation that
+// comes late from making a Secret where there is none.
+const UPDATE: (&str, &str, Kind) = ("update", "/api/v1/namespaces/*/secrets/*", Kind::Write);
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Read,
+    Write,
+    Watch,
+    Any,
+}
+
+impl Script {
+    /// The script of that seed, for that many replicas. Key 0 is there from the beginning.
+    pub(crate) fn new(seed: u64, replicas: usize) -> Self {
+        Self {
+            dice: Rng::with_seed(seed),
+            replicas,
+            objects: Place::all().map(|place| (place, Object::default())).collect(),
+            keys: vec![Key::Present],
+        }
+    }
+
+    /// How long to wait before the next act.
+    pub(crate) fn pause(&mut self) -> Duration {
+        Duration::from_millis(self.dice.u64(10..250))
+    }
+
+    /// The next act.
+    pub(crate) fn next(&mut self) -> Act {
+        match self.dice.u32(0..100) {
+            0..50 => self.on_object(),
+            50..66 => self.on_secret(),
+            66..84 => {
+                let replica = self.dice.usize(0..self.replicas);
+                Act::Disturb(replica, self.disturbance())
+            }
+            84..86 => Act::CutAll(self.dice.usize(0..self.replicas)),
+            86..92 => self.on_key(),
+            92..93 => Act::Renew,
+            93..96 => Act::Kill {
+                clock_ahead: self.dice.bool().then(|| self.dice.u32(1..1_000)),
+            },
+            96..98 => Act::Pause(Duration::from_secs(self.dice.u64(1..20))),
+            98..99 => Act::RestartServer {
+                and_leader: self.dice.bool(),
+            },
+            _ => self.on_object(),
+        }
+    }
+
+    /// What is left to do so that everything can open.
+    pub(crate) fn last(&mut self) -> Vec<Act> {
+        let to_come: Vec<usize> = self.keys_that(|key| key == Key::ToCome);
+        to_come.into_iter().map(|key| self.come(key)).collect()
+    }
+
+    /// How the objects should stand.
+    pub(crate) fn objects(&self) -> &[(Place, Object)] {
+        &self.objects
+    }
+
+    fn on_object(&mut self) -> Act {
+        let at = self.dice.usize(0..self.objects.len());
+        let place = self.objects[at].0;
+        let stands = self.objects[at].1.state != State::Absent;
+        match (stands, self.dice.u32(0..100)) {
+            (true, 0..12) => {
+                self.objects[at].1.state = State::Absent;
+                Act::Remove(place)
+            }
+            (true, 12..22) => Act::Break(self.seal(at, State::Broken)),
+            (true, _) => Act::Change(self.seal(at, State::Whole)),
+            (false, _) => Act::Create(self.seal(at, State::Whole)),
+        }
+    }
+
+    fn on_secret(&mut self) -> Act {
+        let place = self.objects[self.dice.usize(0..self.objects.len())].0;
+        match self.dice.u32(0..5) {
+            0 | 1 => Act::DeleteSecret(place),
+            2 => Act::Tamper(place, Tampering::Replace),
+            3 => Act::Tamper(place, Tampering::Drop),
+            _ => Act::Tamper(place, Tampering::PutBack),
+        }
+    }
+
+    fn on_key(&mut self) -> Act {
+        if let Some(key) = self.keys_that(|key| key == Key::ToCome).first() {
+            return self.come(*key);
+        }
+        let needed = |wanted: usize| {
+            self.objects
+                .iter()
+                .any(|(_, object)| object.state != State::Absent && object.key == wanted)
+        };
+        let present: Vec<usize> = self.keys_that(|key| key == Key::Present);
+        // The first is the one that the installation chose to seal with: that it goes is another story.
+        let spare = present.iter().copied().find(|key| *key > 0 && !needed(*key));
+        match spare {
+            Some(key) if present.len() >= MOST_KEYS || self.dice.bool() => {
+                self.keys[key] = Key::Gone;
+                Act::KeyGoes(key)
+            }
+            _ => {
+                self.keys.push(Key::ToCome);
+                self.come(self.keys.len() - 1)
+            }
+        }
+    }
+
+    fn come(&mut self, key: usize) -> Act {
+        self.keys[key] = Key::Present;
+        Act::KeyComes(key)
+    }
+
+    /// The next version of an object, now and then with a key that is not there yet.
+    fn seal(&mut self, at: usize, state: State) -> Sealing {
+        let known: Vec<usize> = self.keys_that(|key| key != Key::Gone);
+        let key = if known.len() < MOST_KEYS && self.dice.u32(0..100) < 5 {
+            self.keys.push(Key::ToCome);
+            self.keys.len() - 1
+        } else {
+            known[self.dice.usize(0..known.len())]
+        };
+        let (place, object) = &mut self.objects[at];
+        *object = Object {
+            version: object.version + 1,
+            state,
+            key,
+        };
+        Sealing {
+            place: *place,
+            version: object.version,
+            key,
+        }
+    }
+
+    fn disturbance(&mut self) -> Disturbance {
+        if self.dice.u32(0..8) == 0 {
+            let (verb, path, _) = UPDATE;
+            return Disturbance {
+                verb,
+                path,
+                trouble: Trouble::Hold(Duration::from_millis(self.dice.u64(1_000..12_000))),
+                lasting: Duration::from_millis(self.dice.u64(500..3_000)),
+            };
+        }
+        let (verb, path, kind) = REQUESTS[self.dice.usize(0..REQUESTS.len())];
+        let latency = Trouble::Latency(Duration::from_millis(self.dice.u64(50..2_000)));
+        let mut troubles = vec![
+            latency,
+            Trouble::Cut,
+            Trouble::LoseAnswer,
+            Trouble::TooManyRequests,
+            Trouble::ServerError,
+            Trouble::Malformed,
+        ];
+        match kind {
+            Kind::Read => {}
+            Kind::Write => troubles.push(Trouble::Conflict),
+            Kind::Watch => troubles.extend([Trouble::DropWatch(self.dice.usize(0..4)), Trouble::Expired]),
+            Kind::Any => troubles.extend([Trouble::Conflict, Trouble::Expired]),
+        }
+        Disturbance {
+            verb,
+            path,
+            trouble: troubles[self.dice.usize(0..troubles.len())],
+            lasting: Duration::from_millis(self.dice.u64(200..2_500)),
+        }
+    }
+
+    fn keys_that(&self, wanted: impl Fn(Key) -> bool) -> Vec<usize> {
+        let keys = self.keys.iter().enumerate();
+        keys.filter(|(_, key)| wanted(**key)).map(|(at, _)| at).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    fn acts(seed: u64, count: usize) -> Vec<Act> {
+        let mut script = Script::new(seed, 2);
+        (0..count).map(|_| script.next()).collect()
+    }
+
+    #[test]
+    fn same_seed_gives_the_same_acts_and_another_seed_others() {
+        assert_eq!(acts(7, 500), acts(7, 500));
+        assert_ne!(acts(7, 500), acts(8, 500));
+    }
+
+    #[test]
+    fn every_kind_of_act_and_of_trouble_has_its_turn() {
+        let kinds: HashSet<_> = acts(1, 5_000).iter().map(std::mem::discriminant).collect();
+        assert_eq!(kinds.len(), 14);
+        let troubles: HashSet<_> = acts(1, 5_000)
+            .iter()
+            .filter_map(|act| match act {
+                Act::Disturb(_, disturbance) => Some(std::mem::discriminant(&disturbance.trouble)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(troubles.len(), 10);
+    }
+
+    #[test]
+    fn no_key_goes_that_something_needs_and_in_the_end_none_is_missing() {
+        for seed in 0..20 {
+            let mut script = Script::new(seed, 2);
+            let mut needs: HashMap<Place, usize> = HashMap::new();
+            let (mut present, mut gone) = (HashSet::from([0]), HashSet::new());
+            let mut acts: Vec<Act> = (0..2_000).map(|_| script.next()).collect();
+            acts.extend(script.last());
+            for act in acts {
+                match act {
+                    Act::Create(sealing) | Act::Change(sealing) | Act::Break(sealing) => {
+                        assert!(!gone.contains(&sealing.key), "seed {seed}");
+                        needs.insert(sealing.place, sealing.key);
+                    }
+                    Act::Remove(place) => assert!(needs.remove(&place).is_some()),
+                    Act::KeyComes(key) => assert!(present.insert(key)),
+                    Act::KeyGoes(key) => {
+                        assert!(present.remove(&key) && gone.insert(key));
+                        assert!(!needs.values().any(|needed| *needed == key), "seed {seed}");
+                    }
+                    _ => {}
+                }
+            }
+            assert!(needs.values().all(|key| present.contains(key)), "seed {seed}");
+        }
+    }
+}
