@@ -120,8 +120,10 @@ impl Election {
     }
 
     /// Leads no longer, and lets another replica take over at once.
-    pub(crate) async fn resign(self) {
-        let Some((resign, part)) = self.part else { return };
+    pub(crate) async fn resign(&mut self) {
+        let Some((resign, part)) = self.part.take() else {
+            return;
+        };
         drop(resign);
         if tokio::time::timeout(RELEASE, part).await.is_err() {
             warn!("the Lease could not be released: it will run out");

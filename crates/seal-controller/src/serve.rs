@@ -55,8 +55,8 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         false => Metrics::default(),
     });
     let config = Config::infer().await.context("no cluster to talk to")?;
-    let election = Election::stand(config, &settings, Arc::clone(&metrics))?;
-    let result = run(Arc::clone(&settings), metrics, &election, ended).await;
+    let mut election = Election::stand(config, &settings, Arc::clone(&metrics))?;
+    let result = run(Arc::clone(&settings), metrics, &mut election, ended).await;
     election.resign().await;
     info!("ended");
     result
@@ -65,7 +65,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
 async fn run(
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
-    election: &Election,
+    election: &mut Election,
     ended: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let mut ended = pin!(ended);
@@ -78,7 +78,7 @@ async fn run(
         () = &mut ended => Ok(()),
         Some(_) = running.others.join_next() => Err(anyhow::anyhow!("a part of the controller ended by itself")),
     };
-    running.finish().await;
+    running.finish(election).await;
     result
 }
 
@@ -167,7 +167,8 @@ impl Running {
         })
     }
 
-    async fn finish(mut self) {
+    // Whoever waits for the Lease waits for what is under way, and not for HTTP's clients.
+    async fn finish(mut self, election: &mut Election) {
         info!("finishing what is under way");
         self.queue.close();
         if !self.leadership.leads() {
@@ -177,6 +178,7 @@ impl Running {
         if tokio::time::timeout(GRACE, workers).await.is_err() {
             warn!("what was under way did not finish in time");
         }
+        election.resign().await;
         self.closing.send_replace(true);
         self.closing.closed().await;
         self.others.shutdown().await;
