@@ -103,7 +103,7 @@ async fn of_two_fresh_replicas_one_makes_the_key_and_writes_and_both_serve_its_c
 
 #[tokio::test]
 async fn every_replica_verifies_and_rotates_and_one_takes_what_another_gave() {
-    let (leader, standby, place) = two("asked", LONG).await;
+    let (leader, standby, place) = two("replies", LONG).await;
     let object = place.object("db", &[("foo", "bar")]);
     let mut elsewhere = object.clone();
     elsewhere.metadata.namespace = Some("elsewhere".to_owned());
