@@ -272,7 +272,7 @@ fn the_controller_knows_every_flag_of_the_chart() {
         "--set",
         "additionalNamespaces={a,b},keyrenewperiod=0,keyttl=24h,privateKeyLabels.a=b,privateKeyAnnotations.a=b",
         "--set",
-        "rateLimit=3,rateLimitBurst=4,logLevel=DEBUG,logFormat=json,metrics.omitSecretLabels=true",
+        "rateLimit=3,rateLimitBurst=4,logLevel=DEBUG,logFormat=json,metrics.omitSecretLabels=true,httpApi=cert-only",
         "--set",
         "leaderElection.leaseDuration=20s,leaderElection.renewDeadline=15s,leaderElection.retryPeriod=3s",
         "--set",
