@@ -31,6 +31,7 @@ pub struct PublicKey {
     key: OaepPublicEncryptingKey,
     fingerprint: Fingerprint,
     modulus: Vec<u8>,
+    exponent: Vec<u8>,
 }
 
 impl PublicKey {
@@ -59,6 +60,7 @@ impl PublicKey {
             key,
             fingerprint,
             modulus,
+            exponent: parts.exponent.to_vec(),
         })
     }
 
@@ -80,6 +82,11 @@ impl PublicKey {
     /// The modulus, unsigned big-endian, without leading zero bytes.
     pub(crate) fn modulus(&self) -> &[u8] {
         &self.modulus
+    }
+
+    /// The public exponent, unsigned big-endian.
+    pub(crate) fn exponent(&self) -> &[u8] {
+        &self.exponent
     }
 
     /// RSAES-OAEP-ENCRYPT (RFC 8017 §7.1.1) with SHA-256 for hash and mask.

@@ -1,0 +1,87 @@
+//! Backups of sealing keys: text encrypted to age recipients, armoured, so that `age -d` opens it as
+//! well. What is in a backup, and where it is kept, is its caller's affair; opening one is the CLI's.
+
+use std::io::Write;
+use std::str::FromStr;
+
+use age::Encryptor;
+use age::armor::{ArmoredWriter, Format};
+
+/// Someone who can open a backup.
+#[derive(Clone)]
+pub struct Recipient(age::x25519::Recipient);
+
+/// Text that is no recipient. It is not repeated: it may be an identity, given by mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an age recipient: those begin with age1, as `age-keygen -y` prints them")]
+pub struct InvalidRecipient;
+
+/// A backup that could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackupError {
+    /// Nobody could open it.
+    #[error("a backup needs a recipient")]
+    NoRecipient,
+    /// age failed.
+    #[error("the backup could not be encrypted")]
+    Encryption,
+}
+
+impl FromStr for Recipient {
+    type Err = InvalidRecipient;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRecipient> {
+        text.parse().map(Self).map_err(|_| InvalidRecipient)
+    }
+}
+
+impl std::fmt::Display for Recipient {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Encrypts `text` to all of `recipients`.
+///
+/// # Errors
+/// [`BackupError`], which never quotes the text.
+pub fn back_up(text: &[u8], recipients: &[Recipient]) -> Result<String, BackupError> {
+    if recipients.is_empty() {
+        return Err(BackupError::NoRecipient);
+    }
+    let failed = |_: std::io::Error| BackupError::Encryption;
+    let all = recipients
+        .iter()
+        .map(|recipient| &recipient.0 as &dyn age::Recipient);
+    let encryptor = Encryptor::with_recipients(all).map_err(|_| BackupError::Encryption)?;
+    let mut sealed = Vec::with_capacity(text.len() * 3 / 2 + 1024);
+    let armor = ArmoredWriter::wrap_output(&mut sealed, Format::AsciiArmor).map_err(failed)?;
+    let mut writer = encryptor.wrap_output(armor).map_err(failed)?;
+    writer.write_all(text).map_err(failed)?;
+    writer.finish().and_then(ArmoredWriter::finish).map_err(failed)?;
+    String::from_utf8(sealed).map_err(|_| BackupError::Encryption)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_armoured_and_holds_nothing_of_the_text() {
+        let recipient: Recipient = age::x25519::Identity::generate()
+            .to_public()
+            .to_string()
+            .parse()
+            .unwrap();
+        let backup = back_up(b"hunter2 hunter2 hunter2", std::slice::from_ref(&recipient)).unwrap();
+        assert!(backup.starts_with("-----BEGIN AGE ENCRYPTED FILE-----\n"));
+        assert!(!backup.contains("hunter2"));
+        assert!(recipient.to_string().starts_with("age1"));
+    }
+
+    #[test]
+    fn a_backup_for_nobody_or_for_a_misspelt_recipient_is_not_made() {
+        assert_eq!(back_up(b"x", &[]), Err(BackupError::NoRecipient));
+        assert_eq!("age1nobody".parse::<Recipient>().err(), Some(InvalidRecipient));
+    }
+}
