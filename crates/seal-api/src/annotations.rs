@@ -20,6 +20,18 @@ pub const SKIP_SET_OWNER_REFERENCES: &str = "sealedsecrets.bitnami.com/skip-set-
 pub const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
 /// The value of [`KEY_LABEL`] on keys in use.
 pub const KEY_ACTIVE: &str = "active";
+/// The value of [`KEY_LABEL`] on keys that open nothing any longer.
+pub const KEY_RETIRED: &str = "retired";
+/// The value of [`KEY_LABEL`] on keys that somebody else may hold, as upstream's documentation has it.
+pub const KEY_COMPROMISED: &str = "compromised";
+/// On a key Secret: the statement of the key before it that this one follows.
+pub const FOLLOWS: &str = "sealops.dev/follows";
+/// On the backup: the fingerprints of the keys in use that it holds.
+pub const BACKED_UP_KEYS: &str = "sealops.dev/keys";
+/// On the backup: the fingerprints of the retired keys that it holds.
+pub const BACKED_UP_RETIRED: &str = "sealops.dev/retired-keys";
+/// On the backup: the recipients that can open it.
+pub const BACKUP_RECIPIENTS: &str = "sealops.dev/recipients";
 /// On a SealedSecret: repeated in the metric of its condition.
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 

@@ -6,11 +6,15 @@
 pub mod annotations;
 mod manifest;
 pub mod sealed_secret;
+pub mod sealing_key_ring;
 mod secret;
 
 pub use manifest::ManifestError;
 pub use sealed_secret::{
     Condition, SealedSecret, SealedSecretSpec, SealedSecretStatus, SecretTemplate, TemplateMetadata,
+};
+pub use sealing_key_ring::{
+    BackupTo, KeyStatus, Retire, SealingKeyRing, SealingKeyRingSpec, SealingKeyRingStatus,
 };
 pub use secret::{MalformedSecret, OPAQUE, Secret};
 

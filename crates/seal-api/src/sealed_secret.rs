@@ -192,7 +192,7 @@ fn date_time(_: &mut SchemaGenerator) -> Schema {
 }
 
 // Upstream's schema does not allow null for what may be absent; the API server drops such a null.
-fn never_null(schema: &mut Schema) {
+pub(crate) fn never_null(schema: &mut Schema) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };

@@ -1,29 +1,21 @@
-//! Sealing keys as Secrets, in upstream's exact shape: read, made, and the installation's own Secret
-//! beside them.
+//! Sealing keys as Secrets, in upstream's exact shape: read and made.
 //!
 //! Which key seals, and when a new one is due, is decided elsewhere.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::Secret;
-use seal_api::annotations::{KEY_ACTIVE, KEY_LABEL};
+use seal_api::annotations::{FOLLOWS, KEY_ACTIVE, KEY_COMPROMISED, KEY_LABEL, KEY_RETIRED};
+use seal_core::succession::Statement;
 use seal_core::{
-    Certificate, CertificateError, InstallationKey, Plaintext, PrivateKey, PrivateKeyError, RandomSource,
+    Certificate, CertificateError, Fingerprint, Plaintext, PrivateKey, PrivateKeyError, RandomSource,
     RandomnessUnavailable,
 };
 
 const CERTIFICATE: &str = "tls.crt";
 const PRIVATE_KEY: &str = "tls.key";
 const TLS: &str = "kubernetes.io/tls";
-
-/// The Secret with what the installation keeps for itself.
-pub const INSTALLATION_SECRET: &str = "seal-installation-key";
-/// The value of the key label on it: upstream, which looks for `active` only, passes it by.
-pub const INSTALLATION: &str = "installation";
-const INSTALLATION_KEY: &str = "key";
-const PRIMARY: &str = "primary";
 
 // `generateName` as the API server does it: without vowels and without digits that look like letters.
 const SUFFIX_LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -39,6 +31,49 @@ pub struct SealingKey {
     pub private: PrivateKey,
     /// The certificate that is handed out.
     pub certificate: Certificate,
+    /// Whether it opens.
+    pub state: KeyState,
+    /// What the key before it signed about it, if it holds.
+    pub follows: Option<Statement>,
+}
+
+impl SealingKey {
+    /// The key's public name.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.private.public().fingerprint()
+    }
+}
+
+/// What the label of a key Secret says of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It opens.
+    Active,
+    /// It opens nothing any longer.
+    Retired,
+    /// The same, and somebody else may hold it.
+    Compromised,
+}
+
+impl KeyState {
+    /// The value of the label; `None` for one that says nothing about a key.
+    pub fn of_label(value: &str) -> Option<Self> {
+        match value {
+            KEY_ACTIVE => Some(Self::Active),
+            KEY_RETIRED => Some(Self::Retired),
+            KEY_COMPROMISED => Some(Self::Compromised),
+            _ => None,
+        }
+    }
+
+    /// That value.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Active => KEY_ACTIVE,
+            Self::Retired => KEY_RETIRED,
+            Self::Compromised => KEY_COMPROMISED,
+        }
+    }
 }
 
 /// A Secret with the key label that holds no usable key. It is reported and passed by.
@@ -93,11 +128,20 @@ pub fn read_key(secret: &Secret) -> Result<SealingKey, UnusableKey> {
         .creation_timestamp
         .as_ref()
         .map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+    let labels = secret.metadata.labels.as_ref();
+    // Upstream's oldest key has no label at all.
+    let state = labels.and_then(|labels| labels.get(KEY_LABEL));
+    let state = state.map_or(Some(KeyState::Active), |value| KeyState::of_label(value));
+    let follows = secret.metadata.annotations.as_ref();
+    let follows = follows.and_then(|all| all.get(FOLLOWS)?.parse().ok());
+    let own = private.public().fingerprint();
     Ok(SealingKey {
         secret: secret.metadata.name.clone().unwrap_or_default(),
         created,
         private,
         certificate,
+        state: state.unwrap_or(KeyState::Retired),
+        follows: follows.filter(|statement: &Statement| statement.new_key() == own && statement.holds()),
     })
 }
 
@@ -117,7 +161,7 @@ pub fn key_secret(
         ..Secret::default()
     };
     secret.metadata.namespace = Some(namespace.to_owned());
-    secret.metadata.name = Some(format!("{}{}", shape.prefix, suffix(random)?));
+    secret.metadata.name = Some(key_name(&shape.prefix, random)?);
     let mut labels = shape.labels.clone();
     labels.insert(KEY_LABEL.to_owned(), KEY_ACTIVE.to_owned());
     secret.metadata.labels = Some(labels);
@@ -133,74 +177,15 @@ pub fn key_secret(
     Ok(secret)
 }
 
-fn suffix(random: &mut dyn RandomSource) -> Result<String, RandomnessUnavailable> {
+/// A name for a key Secret.
+///
+/// # Errors
+/// When there is no randomness.
+pub fn key_name(prefix: &str, random: &mut dyn RandomSource) -> Result<String, RandomnessUnavailable> {
     let mut bytes = [0; SUFFIX_LENGTH];
     random.fill(&mut bytes)?;
-    Ok(bytes
-        .iter()
-        .map(|byte| char::from(SUFFIX_LETTERS[usize::from(*byte) % SUFFIX_LETTERS.len()]))
-        .collect())
-}
-
-/// What the installation keeps for itself.
-pub struct Installation {
-    /// The key of its records.
-    pub key: InstallationKey,
-    /// The fingerprint of the key that seals, once that was settled.
-    pub primary: Option<String>,
-    secret: Secret,
-}
-
-impl Installation {
-    /// The Secret of a new installation.
-    ///
-    /// # Errors
-    /// When there is no randomness for its key.
-    pub fn create(namespace: &str, random: &mut dyn RandomSource) -> Result<Secret, RandomnessUnavailable> {
-        let mut bytes = vec![0; InstallationKey::LENGTH];
-        random.fill(&mut bytes)?;
-        let mut secret = Secret::default();
-        secret.metadata.namespace = Some(namespace.to_owned());
-        secret.metadata.name = Some(INSTALLATION_SECRET.to_owned());
-        secret.metadata.labels = Some([(KEY_LABEL.to_owned(), INSTALLATION.to_owned())].into());
-        secret
-            .data
-            .insert(INSTALLATION_KEY.to_owned(), Plaintext::new(bytes));
-        Ok(secret)
-    }
-
-    /// Reads it; `None` when its key is missing or has another length.
-    pub fn read(secret: Secret) -> Option<Self> {
-        let key = InstallationKey::from_bytes(secret.data.get(INSTALLATION_KEY)?.expose()).ok()?;
-        let primary = secret.data.get(PRIMARY);
-        let primary = primary
-            .and_then(|name| std::str::from_utf8(name.expose()).ok())
-            .map(str::to_owned);
-        Some(Self { key, primary, secret })
-    }
-
-    /// The Secret to be created where it stands no longer.
-    pub fn anew(&self) -> Secret {
-        let mut secret = self.secret.duplicate();
-        secret.metadata = ObjectMeta {
-            namespace: secret.metadata.namespace,
-            name: secret.metadata.name,
-            labels: secret.metadata.labels,
-            annotations: secret.metadata.annotations,
-            ..ObjectMeta::default()
-        };
-        secret
-    }
-
-    /// The Secret with `fingerprint` as the key that seals.
-    pub fn with_primary(&self, fingerprint: &str) -> Secret {
-        let mut secret = self.secret.duplicate();
-        secret.metadata.managed_fields = None;
-        secret
-            .data
-            .insert(PRIMARY.to_owned(), Plaintext::copied(fingerprint.as_bytes()));
-        secret
-    }
+    let letter = |byte: u8| char::from(SUFFIX_LETTERS[usize::from(byte) % SUFFIX_LETTERS.len()]);
+    Ok(prefix.chars().chain(bytes.map(letter)).collect())
 }
 
 #[cfg(test)]
@@ -293,31 +278,5 @@ mod tests {
             secret.data.insert("tls.key".to_owned(), key);
         });
         assert!(swapped.starts_with("tls.crt: "), "{swapped}");
-    }
-
-    #[test]
-    fn an_installation_reads_back_and_is_no_sealing_key() {
-        let secret = Installation::create("seal", &mut SystemRandom).unwrap();
-        assert!(!is_active(secret.metadata.labels.as_ref()));
-        let read = Installation::read(secret).unwrap();
-        assert_eq!(read.primary, None);
-        let read = Installation::read(read.with_primary("SHA256:x")).unwrap();
-        assert_eq!(read.primary.as_deref(), Some("SHA256:x"));
-        assert!(Installation::read(Secret::default()).is_none());
-    }
-
-    #[test]
-    fn an_installation_that_was_deleted_is_made_again_with_its_key_and_its_choice() {
-        let mut secret = Installation::create("seal", &mut SystemRandom).unwrap();
-        secret.metadata.uid = Some("u".to_owned());
-        secret.metadata.resource_version = Some("7".to_owned());
-        let kept = secret.data[INSTALLATION_KEY].expose().to_vec();
-        let read = Installation::read(Installation::read(secret).unwrap().with_primary("SHA256:x"));
-        let anew = read.unwrap().anew();
-        assert_eq!(anew.data[INSTALLATION_KEY].expose(), kept);
-        assert_eq!(anew.data[PRIMARY].expose(), b"SHA256:x");
-        assert_eq!(anew.metadata.name.as_deref(), Some(INSTALLATION_SECRET));
-        assert_eq!(anew.metadata.labels.unwrap()[KEY_LABEL], INSTALLATION);
-        assert_eq!((anew.metadata.uid, anew.metadata.resource_version), (None, None));
     }
 }

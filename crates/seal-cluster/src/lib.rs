@@ -2,12 +2,15 @@
 
 pub mod apply;
 pub mod call;
+pub mod config_maps;
 pub mod events;
 pub mod fence;
+pub mod installation;
 pub mod keys;
 pub mod kubeconfig;
 pub mod lease;
 pub mod look;
+pub mod sealing_key_ring;
 pub mod secrets;
 pub mod service_proxy;
 pub mod status;

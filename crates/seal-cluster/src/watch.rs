@@ -5,13 +5,13 @@
 
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::Secret as CoreSecret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret as CoreSecret};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
-use seal_api::SealedSecret;
 use seal_api::annotations::KEY_LABEL;
+use seal_api::{SealedSecret, SealingKeyRing};
 
 const FORBIDDEN: u16 = 403;
 
@@ -69,6 +69,37 @@ pub fn secrets(client: &Client, scopes: &[Scope]) -> News<SecretMetadata> {
 /// The metadata of the Secrets in `namespace` that carry the label of sealing keys, with any value.
 pub fn key_secrets(client: &Client, namespace: &str) -> News<SecretMetadata> {
     metadata(client, &[Scope::Namespace(namespace.to_owned())], KEY_LABEL)
+}
+
+/// That the SealingKeyRing in `namespace` changed. A cluster without its definition is asked again now
+/// and then.
+pub fn sealing_key_rings(client: &Client, namespace: &str) -> BoxStream<'static, ()> {
+    changes::<SealingKeyRing>(client, namespace, seal_api::sealing_key_ring::NAME)
+}
+
+/// That the ConfigMap `namespace/name` changed.
+pub fn config_map(client: &Client, namespace: &str, name: &str) -> BoxStream<'static, ()> {
+    changes::<ConfigMap>(client, namespace, name)
+}
+
+// Whoever is told looks for himself: what breaks off is taken up again and tells once more.
+fn changes<K>(client: &Client, namespace: &str, name: &str) -> BoxStream<'static, ()>
+where
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope> + Clone + Send + Sync + 'static,
+    K: std::fmt::Debug,
+    K::DynamicType: Default + Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + Unpin,
+{
+    let all: Api<PartialObjectMeta<K>> = Api::namespaced(client.clone(), namespace);
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    watcher(all, config)
+        .default_backoff()
+        .filter_map(|event| async move {
+            match event {
+                Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_)) => Some(()),
+                Ok(Event::Init | Event::InitApply(_)) | Err(_) => None,
+            }
+        })
+        .boxed()
 }
 
 fn metadata(client: &Client, scopes: &[Scope], selector: &str) -> News<SecretMetadata> {

@@ -118,6 +118,13 @@ impl<T: Versioned + Clone> Known<T> {
         self.lock().all.get(key).cloned()
     }
 
+    /// All that is known.
+    pub(crate) fn all(&self) -> Vec<(Key, T)> {
+        let state = self.lock();
+        let all = state.all.iter();
+        all.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
     /// Whether each of `scopes` has been listed whole.
     pub(crate) fn has_listed(&self, scopes: &[Scope]) -> bool {
         let state = self.lock();

@@ -19,9 +19,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use seal_api::{SealedSecret, SealedSecretStatus, annotations};
+use seal_cluster::keys::KeyState;
 
 use crate::known::Key;
 use crate::queue::Backlog;
+use crate::sealing_keys::ListedKey;
 
 // The default buckets of Prometheus' Go client.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -73,6 +75,11 @@ struct BuildLabels {
     revision: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyLabels {
+    fingerprint: String,
+}
+
 /// All metrics.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -88,6 +95,9 @@ pub(crate) struct Metrics {
     queue_depth: Gauge,
     queue_oldest: Gauge<f64, AtomicU64>,
     last_progress: Gauge<f64, AtomicU64>,
+    not_before: Family<KeyLabels, Gauge>,
+    not_after: Family<KeyLabels, Gauge>,
+    backup_stale: Gauge,
 }
 
 impl Default for Metrics {
@@ -113,6 +123,9 @@ impl Default for Metrics {
             queue_depth: Gauge::default(),
             queue_oldest: Gauge::default(),
             last_progress: Gauge::default(),
+            not_before: Family::default(),
+            not_after: Family::default(),
+            backup_stale: Gauge::default(),
         };
         registry.register("build_info", "Build information", build);
         registry.register(
@@ -160,6 +173,21 @@ impl Default for Metrics {
             "last_progress_seconds",
             "When this replica last finished a due piece of work, or had none (Unix time)",
             metrics.last_progress.clone(),
+        );
+        registry.register(
+            "key_not_before_seconds",
+            "Since when the certificate of a key in use is valid, in seconds since 1970",
+            metrics.not_before.clone(),
+        );
+        registry.register(
+            "key_not_after_seconds",
+            "Until when the certificate of a key in use is valid, in seconds since 1970",
+            metrics.not_after.clone(),
+        );
+        registry.register(
+            "backup_stale",
+            "1 if the backup of the keys lacks one although there should be a backup",
+            metrics.backup_stale.clone(),
         );
         Self { registry, ..metrics }
     }
@@ -241,6 +269,21 @@ impl Metrics {
         {
             self.conditions.remove(&labels);
         }
+    }
+
+    /// These are the keys, and this is how their backup stands.
+    pub(crate) fn keys(&self, keys: &[ListedKey], backup_stale: bool) {
+        self.not_before.clear();
+        self.not_after.clear();
+        for key in keys.iter().filter(|key| key.state == KeyState::Active) {
+            let labels = KeyLabels {
+                fingerprint: key.fingerprint.to_string(),
+            };
+            let (begin, end) = (key.not_before.as_second(), key.not_after.as_second());
+            self.not_before.get_or_create(&labels).set(begin);
+            self.not_after.get_or_create(&labels).set(end);
+        }
+        self.backup_stale.set(i64::from(backup_stale));
     }
 
     /// A request to one of the paths of the API was answered.

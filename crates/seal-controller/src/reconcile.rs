@@ -17,6 +17,7 @@ use seal_cluster::call::Deed;
 use seal_cluster::events::Events;
 use seal_cluster::secrets::Secrets;
 use seal_cluster::status::{recorded, write_status};
+use seal_cluster::watch::Scope;
 use seal_core::InstallationKey;
 use seal_engine::sealed_secret::owner_reference;
 use seal_engine::{
@@ -30,7 +31,7 @@ use crate::diagnosis::Diagnoses;
 use crate::known::{Key, Known, Seen};
 use crate::metrics::{ErrorReason, Metrics};
 use crate::queue::Lane;
-use crate::sealing_keys::Keys;
+use crate::sealing_keys::{Keys, User};
 use crate::settings::Settings;
 use prepare::{Prepared, prepare};
 
@@ -130,6 +131,24 @@ impl Reconciler {
             .filter(|(_, memory)| waits(memory))
             .map(|(key, _)| key.clone())
             .collect()
+    }
+
+    /// The SealedSecrets and the keys that each needs, once all of `scopes` are known.
+    pub(crate) fn users(&self, scopes: &[Scope]) -> Option<Vec<User>> {
+        if !self.objects.has_listed(scopes) {
+            return None;
+        }
+        let user = |(key, seen): (Key, Arc<Seen>)| {
+            let record = self.authentic_record(&key, &seen.object);
+            let record = record.filter(|record| record.is_about(&seen.object, &self.installation));
+            User {
+                name: key.to_string(),
+                keys: record.map(|record| record.keys().collect()),
+            }
+        };
+        let mut users: Vec<User> = self.objects.all().into_iter().map(user).collect();
+        users.sort_by(|one, other| one.name.cmp(&other.name));
+        Some(users)
     }
 
     fn forget(&self, key: &Key) {

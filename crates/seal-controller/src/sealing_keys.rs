@@ -1,36 +1,45 @@
-//! The ring of sealing keys as it stands in the controller's namespace, which of them seals, and when
-//! a new one is due.
+//! The ring of sealing keys as it stands in the controller's namespace, and which of them seals.
 //!
 //! A key that somebody else puts there unseals at once, but seals only when the installation says so
-//! (S4); only the first choice is made in upstream's order. Opening is not done here.
+//! (S4); only the first choice is made in upstream's order. [`SealingKeys::look`] reads and writes
+//! nothing; whatever makes or changes something is for one controller at a time. Opening is not done
+//! here.
 
+mod backup;
+mod certificates;
 mod installation;
 mod keep;
 mod renewal;
+mod report;
+mod retirement;
 mod ring;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
 use seal_cluster::call::CallError;
-use seal_cluster::keys::{INSTALLATION_SECRET, SealingKey};
+use seal_cluster::installation::{Demand, INSTALLATION_SECRET};
+use seal_cluster::keys::{KeyState, SealingKey};
 use seal_cluster::secrets::Secrets;
+use seal_core::succession::{SigningFailed, Statement};
 use seal_core::{
-    Certificate, CertificateError, Fingerprint, InstallationKey, KeyRing, PrivateKeyError,
+    BackupError, Certificate, CertificateError, Fingerprint, InstallationKey, KeyRing, PrivateKeyError,
     RandomnessUnavailable, RingKey,
 };
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{error, info, warn};
 
 use crate::leadership::Leadership;
 use crate::settings::Settings;
 use installation::KeptInstallation;
 
-pub(crate) use keep::keep;
+pub(crate) use keep::Keeper;
+pub(crate) use retirement::User;
 
-// How often a standby looks for what the leader has to make first.
+// How often one looks for what somebody else has to make first.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// The keys in use.
@@ -41,6 +50,29 @@ pub(crate) struct Keys {
     pub(crate) certificate: Certificate,
     /// Grows with every change of the ring.
     pub(crate) generation: u64,
+    /// All that there are, the newest first.
+    pub(crate) listed: Vec<ListedKey>,
+}
+
+/// What may be told of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ListedKey {
+    /// Its public name.
+    pub(crate) fingerprint: Fingerprint,
+    /// The name of its Secret.
+    pub(crate) secret: String,
+    /// Whether it opens.
+    pub(crate) state: KeyState,
+    /// Whether it could seal: it is in use and its certificate its own.
+    pub(crate) may_seal: bool,
+    /// Its certificate.
+    pub(crate) certificate_pem: String,
+    /// Since when that is valid.
+    pub(crate) not_before: Timestamp,
+    /// Until when.
+    pub(crate) not_after: Timestamp,
+    /// What the key before it signed about it.
+    pub(crate) follows: Option<Statement>,
 }
 
 /// Keys that cannot be had.
@@ -63,12 +95,24 @@ pub(crate) enum KeysError {
         InstallationKey::LENGTH
     )]
     Installation,
+    /// There is no key, and the first one must not be made here.
+    #[error(
+        "there is no sealing key and --require-existing-key forbids to make the first one; restore one \
+         with `seal keys restore`, or start without that flag"
+    )]
+    NoneToBegin,
     /// A key could not be made.
     #[error("a sealing key could not be made")]
     Key(#[from] PrivateKeyError),
     /// A certificate could not be made.
     #[error("a certificate could not be made")]
     Certificate(#[from] CertificateError),
+    /// The key before it could not vouch for it.
+    #[error(transparent)]
+    Signing(#[from] SigningFailed),
+    /// The backup could not be made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// No randomness.
     #[error(transparent)]
     Randomness(#[from] RandomnessUnavailable),
@@ -130,18 +174,27 @@ impl SealingKeys {
     }
 
     /// Reads the keys; the leader makes the first one where there is none, and the others wait for that.
+    /// Where the first key must not be made, all wait until one appears.
     ///
     /// # Errors
     /// [`KeysError`].
     pub(crate) async fn begin(&self, leadership: &mut Leadership) -> Result<(), KeysError> {
+        let told = AtomicBool::new(false);
         until_there(leadership, async |leads| {
-            self.bring_up_to_date(leads).await?;
+            match self.bring_up_to_date(leads).await {
+                Err(error @ KeysError::NoneToBegin) => {
+                    if !told.swap(true, Ordering::Relaxed) {
+                        error!(%error, "not ready");
+                    }
+                }
+                done => done?,
+            }
             Ok(self.sealing().map(drop))
         })
         .await
     }
 
-    /// Reads all keys anew; as the leader, also does what that shows to be due.
+    /// Reads all keys anew; as the leader, also makes the first one where there is none.
     ///
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
@@ -171,43 +224,55 @@ impl SealingKeys {
         }
     }
 
-    /// Reads all keys anew; makes one where there is none, and at the first reading also where the one
-    /// in use is older than the cutoff. Heals the installation's Secret and writes down the choice.
+    /// Reads all keys anew and makes the first one where there is none. Heals the installation's Secret
+    /// and writes down the choice.
     ///
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
     async fn settle(&self) -> Result<(), KeysError> {
         self.installation.heal().await?;
-        let mut found = self.read().await?;
-        let first = self.current.borrow().is_none();
-        let primary = self.primary(&found);
-        let order = self.settings.key_order_priority;
-        let old = match (primary, self.settings.key_cutoff_time()) {
-            (Some(primary), Some(cutoff)) if first => ring::since(&found[primary], order) < cutoff,
-            _ => false,
-        };
-        let primary = match primary {
-            Some(primary) if !old => {
-                let chosen = found[primary].private.public().fingerprint();
-                if self.installation.primary() != Some(chosen) {
-                    self.installation.remember(chosen).await?;
-                }
-                primary
+        let epoch = self.installation.epoch();
+        let found = self.read().await?;
+        if let Some(primary) = self.primary(&found) {
+            let chosen = found[primary].fingerprint();
+            if self.installation.primary() != Some(chosen) {
+                self.installation.remember(chosen).await?;
             }
-            _ => {
-                found.push(self.make().await?);
-                found.len() - 1
-            }
-        };
-        self.publish(found, primary)
+            return self.publish(found, primary);
+        }
+        if self.settings.require_existing_key {
+            return Err(KeysError::NoneToBegin);
+        }
+        self.make(epoch, true, None).await?;
+        self.look().await
     }
 
-    /// Makes a new key and seals with it from now on.
+    /// Makes the key of number `epoch`, unless somebody has made it already, and reads all anew.
+    /// `promote` says whether it seals from now on.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the keys stay as they were, and the same call makes no second key.
+    async fn renew(&self, epoch: u64, promote: bool, demand: Option<Demand<'_>>) -> Result<(), KeysError> {
+        self.make(epoch, promote, demand).await?;
+        self.look().await
+    }
+
+    /// Lets the key `fingerprint` seal, which is known to be able to.
     ///
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
-    async fn renew(&self) -> Result<(), KeysError> {
-        self.make().await?;
+    async fn promote(&self, fingerprint: Fingerprint) -> Result<(), KeysError> {
+        self.installation.remember(fingerprint).await?;
+        info!(%fingerprint, "this key seals from now on: the SealingKeyRing says so");
+        self.look().await
+    }
+
+    /// Changes what the label of a key Secret says; the Secret stays.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the keys stay as they were.
+    async fn relabel(&self, secret: &str, state: KeyState) -> Result<(), KeysError> {
+        retirement::relabel(&self.secrets, &self.settings.namespace, secret, state).await?;
         self.look().await
     }
 
@@ -217,7 +282,7 @@ impl SealingKeys {
         current.as_ref().map(|keys| keys.certificate.fingerprint())
     }
 
-    /// How long until a new key is due; `None` for never.
+    /// How long until a new key is due because of the age of the one that seals; `None` for never.
     fn due_in(&self, now: Timestamp) -> Option<Duration> {
         let period = self.settings.key_renew_period()?;
         let since = self.current.borrow().as_ref()?.certificate.not_before();
@@ -225,35 +290,74 @@ impl SealingKeys {
         Some(Duration::try_from(due.duration_since(now)).unwrap_or_default())
     }
 
+    /// Whether the key that seals is older than the cutoff.
+    fn is_cut_off(&self) -> bool {
+        let current = self.current.borrow();
+        let since = current.as_ref().and_then(|keys| {
+            let own = keys.certificate.fingerprint();
+            Some(keys.ring.find(own)?.since())
+        });
+        since < self.settings.key_cutoff_time() && since.is_some()
+    }
+
+    /// Whether a key was made and its making not noted: whoever made it was killed.
+    fn was_interrupted(&self) -> bool {
+        let current = self.current.borrow();
+        let prefix = &self.settings.key_prefix;
+        current.as_ref().is_some_and(|keys| {
+            keys.listed
+                .iter()
+                .any(|key| key.may_seal && self.installation.is_next(prefix, &key.secret))
+        })
+    }
+
     async fn read(&self) -> Result<Vec<SealingKey>, KeysError> {
         ring::read(&self.client, &self.secrets, &self.settings).await
     }
 
-    async fn make(&self) -> Result<SealingKey, KeysError> {
-        renewal::make(&self.secrets, &self.settings, &self.installation).await
+    async fn make(&self, epoch: u64, promote: bool, demand: Option<Demand<'_>>) -> Result<(), KeysError> {
+        let before = self.current.borrow().clone();
+        let making = renewal::Making {
+            secrets: &self.secrets,
+            settings: &self.settings,
+            installation: &self.installation,
+            before,
+        };
+        making.make(epoch, promote, demand).await
     }
 
     fn primary(&self, found: &[SealingKey]) -> Option<usize> {
         let preferred = [self.installation.primary(), self.sealing()];
-        ring::primary(
-            found,
-            preferred,
-            self.settings.key_order_priority,
-            Timestamp::now(),
-        )
+        let order = self.settings.key_order_priority;
+        ring::primary(found, preferred, order, Timestamp::now())
     }
 
-    fn publish(&self, found: Vec<SealingKey>, primary: usize) -> Result<(), KeysError> {
+    fn publish(&self, mut found: Vec<SealingKey>, primary: usize) -> Result<(), KeysError> {
+        let order = self.settings.key_order_priority;
+        let seals = found[primary].fingerprint();
+        found.sort_by_key(|key| (std::cmp::Reverse(ring::since(key, order)), key.fingerprint()));
+        let listed: Vec<ListedKey> = found.iter().map(ListedKey::of).collect();
+        let before = self.current.borrow().clone();
+        let known = before.as_ref().map_or(&[][..], |keys| keys.listed.as_slice());
+        if known == listed && self.sealing() == Some(seals) {
+            return Ok(());
+        }
         let mut certificate = None;
         let mut ring = Vec::with_capacity(found.len());
-        for (at, key) in found.into_iter().enumerate() {
-            let since = ring::since(&key, self.settings.key_order_priority);
-            let fingerprint = key.private.public().fingerprint();
-            info!(secretname = key.secret, %fingerprint, seals = at == primary, "registered private key");
-            ring.push(RingKey::new(key.private, since));
-            if at == primary {
+        for key in found.into_iter().filter(|key| key.state == KeyState::Active) {
+            let (since, fingerprint) = (ring::since(&key, order), key.fingerprint());
+            if !known.contains(&ListedKey::of(&key)) {
+                info!(secretname = key.secret, %fingerprint, seals = fingerprint == seals, "registered private key");
+            }
+            if !ring::may_seal(&key) {
+                warn!(
+                    secretname = key.secret,
+                    "tls.crt does not belong to tls.key: this key opens, but does not seal"
+                );
+            } else if fingerprint == seals {
                 certificate = Some(key.certificate);
             }
+            ring.push(RingKey::new(key.private, since));
         }
         let (Some(certificate), Some(ring)) = (certificate, KeyRing::new(ring)) else {
             return Err(KeysError::None);
@@ -264,9 +368,25 @@ impl SealingKeys {
                 ring,
                 certificate,
                 generation,
+                listed,
             }));
         });
         Ok(())
+    }
+}
+
+impl ListedKey {
+    fn of(key: &SealingKey) -> Self {
+        Self {
+            fingerprint: key.fingerprint(),
+            secret: key.secret.clone(),
+            state: key.state,
+            may_seal: ring::may_seal(key),
+            certificate_pem: key.certificate.pem().to_owned(),
+            not_before: key.certificate.not_before(),
+            not_after: key.certificate.not_after(),
+            follows: key.follows.clone(),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::leadership::{Election, Leadership};
 use crate::metrics::Metrics;
 use crate::queue::{Lane, Queue};
 use crate::reconcile::Reconciler;
-use crate::sealing_keys::{self, Keys, SealingKeys};
+use crate::sealing_keys::{Keeper, Keys, SealingKeys};
 use crate::settings::{self, Settings};
 
 // Many wait for the API server while few compute.
@@ -126,12 +126,19 @@ impl Running {
             keys.current(),
             installation,
         ));
-        others.spawn(sealing_keys::keep(
-            client.clone(),
-            Arc::clone(&keys),
-            Arc::clone(&settings),
-            leadership.clone(),
-        ));
+        let users = {
+            let (reconciler, scopes) = (Arc::clone(&reconciler), scopes(&settings));
+            Box::new(move || reconciler.users(&scopes))
+        };
+        let keeper = Keeper {
+            client: client.clone(),
+            keys: Arc::clone(&keys),
+            settings: Arc::clone(&settings),
+            metrics: Arc::clone(&shown.metrics),
+            leadership: leadership.clone(),
+            users,
+        };
+        others.spawn(keeper.keep());
         others.spawn(retry_with_new_keys(
             keys.current(),
             Arc::clone(&reconciler),
@@ -290,10 +297,7 @@ struct Watches {
 impl Watches {
     // A lead begins with new lists: whoever led before may have seen more than our watches have told.
     async fn listen(self, client: Client) {
-        let scopes = match self.settings.watched() {
-            settings::Watched::All => vec![Scope::Cluster],
-            settings::Watched::These(all) => all.into_iter().map(Scope::Namespace).collect(),
-        };
+        let scopes = scopes(&self.settings);
         let mut leadership = self.leadership.clone();
         loop {
             let term = leadership.term();
@@ -368,6 +372,13 @@ fn lane<K>(event: &Event<K>) -> Lane {
     match event {
         Event::Init | Event::InitApply(_) | Event::InitDone => Lane::Backlog,
         Event::Apply(_) | Event::Delete(_) => Lane::News,
+    }
+}
+
+fn scopes(settings: &Settings) -> Vec<Scope> {
+    match settings.watched() {
+        settings::Watched::All => vec![Scope::Cluster],
+        settings::Watched::These(all) => all.into_iter().map(Scope::Namespace).collect(),
     }
 }
 

@@ -6,6 +6,7 @@
 mod go_values;
 mod label_selector;
 mod leader_election;
+mod recipients;
 #[cfg(test)]
 mod upstream_flags;
 mod without_effect;
@@ -20,7 +21,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use jiff::Timestamp;
-use seal_core::KeySize;
+use seal_core::{KeySize, Recipient};
 
 pub use leader_election::LeaderElection;
 pub use without_effect::WithoutEffect;
@@ -29,6 +30,7 @@ use go_values::{
     GoDuration, ListenAddress, Pairs, boolean, cutoff_time, key_prefix, key_size, namespaces, verbosity,
 };
 use label_selector::label_selector;
+use recipients::Recipients;
 
 const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
@@ -91,6 +93,17 @@ pub struct Settings {
         default_value = "CertNotBefore"
     )]
     pub key_order_priority: KeyOrder,
+    /// Do not make the first key: wait, not ready, until one is restored
+    #[arg(long, env = "SEALED_SECRETS_REQUIRE_EXISTING_KEY", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub require_existing_key: bool,
+    /// Who can open the backup of the keys: age recipients (age1…,age1…); none for no backup
+    #[arg(
+        long,
+        env = "SEALED_SECRETS_BACKUP_RECIPIENTS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    backup_recipients: Recipients,
     /// A new key is made at start if the one in use is older than this (RFC 1123 with a numeric zone)
     #[arg(long, env = "SEALED_SECRETS_KEY_CUTOFF_TIME", default_value = "", value_parser = cutoff_time, hide_default_value = true)]
     key_cutoff_time: Cutoff,
@@ -224,6 +237,11 @@ impl Settings {
         if let Some(period) = settings.rotate_period.filter(|_| former_name_wins(&matches)) {
             settings.key_renew_period = period;
         }
+        if let Some((number, fault)) = settings.backup_recipients.fault() {
+            let what =
+                format!("--backup-recipients (SEALED_SECRETS_BACKUP_RECIPIENTS): number {number} is {fault}");
+            return Err(Self::command().error(ErrorKind::ValueValidation, what));
+        }
         settings.namespace = own_namespace();
         settings.pod_name = pod_name();
         Ok(settings)
@@ -259,6 +277,11 @@ impl Settings {
     /// Annotations of generated key Secrets.
     pub fn key_annotations(&self) -> BTreeMap<String, String> {
         self.privatekey_annotations.0.clone()
+    }
+
+    /// Who can open the backup of the keys.
+    pub fn backup_recipients(&self) -> Vec<Recipient> {
+        self.backup_recipients.valid()
     }
 
     /// Where the certificate and the health checks are served.
@@ -424,6 +447,26 @@ mod tests {
             "2006-01-02T22:04:05Z"
         );
         assert!(read(&["--key-cutoff-time=yesterday"]).is_err());
+    }
+
+    #[test]
+    fn a_recipient_that_is_none_is_told_by_its_place_and_not_repeated() {
+        let good = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+        assert_eq!(
+            read(&[&format!("--backup-recipients={good},")])
+                .unwrap()
+                .backup_recipients()
+                .len(),
+            1
+        );
+        let error = read(&[&format!("--backup-recipients={good},hunter2")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("number 2 is not an age recipient") && !error.contains("hunter2"),
+            "{error}"
+        );
+        assert!(!read(&[]).unwrap().require_existing_key);
     }
 
     #[test]

@@ -41,6 +41,12 @@ impl std::fmt::Display for Recipient {
     }
 }
 
+impl std::fmt::Debug for Recipient {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, formatter)
+    }
+}
+
 /// Encrypts `text` to all of `recipients`.
 ///
 /// # Errors

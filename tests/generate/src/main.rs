@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use kube::CustomResourceExt;
-use seal_api::SealedSecret;
+use seal_api::{SealedSecret, SealingKeyRing};
 use serde_json::Value;
 
 const HEADER: &str = "# Generated from crates/seal-api by `cargo run -p seal-generate`. Do not edit.\n";
@@ -41,21 +41,26 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// Every file that is generated from types, by its path from the root.
 fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
-    let mut crd = serde_json::to_value(SealedSecret::crd())?;
-    // kube's derive makes it nullable and takes no word about it.
-    let status = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status");
-    status
-        .and_then(Value::as_object_mut)
-        .context("a status")?
-        .remove("nullable");
-    let crd = serde_yaml::to_string(&crd)?;
-    // The chart needs a copy: Helm reads nothing outside its folder.
-    let folders = ["crds", "deploy/helm/seal/crds"];
-    let file = |folder: &str| Path::new(folder).join("bitnami.com_sealedsecrets.yaml");
-    Ok(folders
-        .iter()
-        .map(|folder| (file(folder), format!("{HEADER}{crd}")))
-        .collect())
+    let definitions = [
+        ("bitnami.com_sealedsecrets.yaml", SealedSecret::crd()),
+        ("sealops.dev_sealingkeyrings.yaml", SealingKeyRing::crd()),
+    ];
+    let mut files = Vec::new();
+    for (name, definition) in definitions {
+        let mut definition = serde_json::to_value(definition)?;
+        // kube's derive makes it nullable and takes no word about it.
+        let status = definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status");
+        status
+            .and_then(Value::as_object_mut)
+            .context("a status")?
+            .remove("nullable");
+        let definition = serde_yaml::to_string(&definition)?;
+        // The chart needs a copy: Helm reads nothing outside its folder.
+        for folder in ["crds", "deploy/helm/seal/crds"] {
+            files.push((Path::new(folder).join(name), format!("{HEADER}{definition}")));
+        }
+    }
+    Ok(files)
 }
 
 #[expect(clippy::print_stderr, reason = "this is what a check is for")]

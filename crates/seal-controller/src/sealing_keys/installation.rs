@@ -1,14 +1,20 @@
-//! The installation's own Secret: the key of the records, and which sealing key was chosen.
+//! The installation's own Secret: the key of the records, which sealing key was chosen, and the number
+//! of the next one.
 //!
-//! Which one that is, is not decided here.
+//! Which key that is, and when one is made, is not decided here.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use seal_cluster::keys::{INSTALLATION_SECRET, Installation};
+use jiff::Timestamp;
+use seal_cluster::call::CallError;
+use seal_cluster::installation::{INSTALLATION_SECRET, Installation, Renewal};
+use seal_cluster::keys::key_name;
 use seal_cluster::secrets::Secrets;
-use seal_core::{Fingerprint, InstallationKey, SystemRandom};
+use seal_core::{Fingerprint, InstallationKey, SeededRandom, SystemRandom};
 
 use super::KeysError;
+
+const LOOKS: usize = 3;
 
 /// The installation's Secret as it was read last.
 pub(super) struct KeptInstallation {
@@ -85,18 +91,60 @@ impl KeptInstallation {
         self.take_in(create_or_find(&self.secrets, anew).await?)
     }
 
+    /// The number of the next key.
+    pub(super) fn epoch(&self) -> u64 {
+        self.last().epoch
+    }
+
+    /// What makes the name of the next key.
+    pub(super) fn next_name(&self) -> SeededRandom {
+        self.last().next_name()
+    }
+
+    /// Whether `secret` is the name of the next key: it was made, and not noted any more.
+    pub(super) fn is_next(&self, prefix: &str, secret: &str) -> bool {
+        key_name(prefix, &mut self.next_name()).is_ok_and(|name| name == secret)
+    }
+
+    /// The last word for which a key was made, and when somebody was last given one.
+    pub(super) fn renewed(&self) -> (Option<String>, Option<Timestamp>) {
+        let last = self.last();
+        (last.renewed.clone(), last.renewed_at)
+    }
+
     /// Writes down that `fingerprint` seals.
     ///
     /// # Errors
     /// [`KeysError`].
     pub(super) async fn remember(&self, fingerprint: Fingerprint) -> Result<(), KeysError> {
+        let name = fingerprint.to_string();
+        self.change(|installation| Some(installation.with_primary(&name)))
+            .await
+    }
+
+    /// Writes down that the key of number `epoch` was made, unless that is known already.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub(super) async fn note_renewal(&self, epoch: u64, renewal: &Renewal<'_>) -> Result<(), KeysError> {
+        self.change(|installation| (installation.epoch == epoch).then(|| installation.with_renewal(renewal)))
+            .await
+    }
+
+    // Changes what stands; whoever else changed it first is read, and asked again whether it is needed.
+    async fn change(
+        &self,
+        changed: impl Fn(&Installation) -> Option<seal_api::Secret>,
+    ) -> Result<(), KeysError> {
         let call = |source| KeysError::Call {
             doing: "noting which key seals",
             source,
         };
         let mut conflict = None;
-        for _ in 0..3 {
-            let changed = self.last().with_primary(&fingerprint.to_string());
+        for _ in 0..LOOKS {
+            let Some(changed) = changed(&self.last()) else {
+                return Ok(());
+            };
             match self.secrets.replace(&changed).await {
                 Ok(secret) => return self.take_in(secret),
                 Err(error) if error.is_conflict() || error.is_not_found() => {
@@ -131,7 +179,7 @@ async fn create_or_find(secrets: &Secrets, made: seal_api::Secret) -> Result<sea
     }
 }
 
-fn reading(source: seal_cluster::call::CallError) -> KeysError {
+fn reading(source: CallError) -> KeysError {
     KeysError::Call {
         doing: "reading the installation's Secret",
         source,

@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::Secret as CoreSecret;
 use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
-use seal_api::annotations::{KEY_ACTIVE, KEY_LABEL};
-use seal_cluster::keys::{SealingKey, read_key};
+use seal_api::annotations::{KEY_ACTIVE, KEY_COMPROMISED, KEY_LABEL, KEY_RETIRED};
+use seal_cluster::keys::{KeyState, SealingKey, read_key};
 use seal_cluster::secrets::Secrets;
 use seal_core::Fingerprint;
 use tracing::warn;
@@ -18,7 +18,7 @@ use tracing::warn;
 use super::KeysError;
 use crate::settings::{KeyOrder, Settings};
 
-/// All keys that can open, in the order of their Secrets.
+/// All keys, also those that are retired, in the order of their Secrets.
 ///
 /// # Errors
 /// [`KeysError`]; a Secret that holds no usable key is reported and passed by.
@@ -29,9 +29,10 @@ pub(super) async fn read(
 ) -> Result<Vec<SealingKey>, KeysError> {
     let namespace = &settings.namespace;
     let listed: Api<PartialObjectMeta<CoreSecret>> = Api::namespaced(client.clone(), namespace);
-    let active = ListParams::default().labels(&format!("{KEY_LABEL}={KEY_ACTIVE}"));
+    let states = [KEY_ACTIVE, KEY_RETIRED, KEY_COMPROMISED].join(",");
+    let keys = ListParams::default().labels(&format!("{KEY_LABEL} in ({states})"));
     let listed = listed
-        .list_metadata(&active)
+        .list_metadata(&keys)
         .await
         .map_err(|error| KeysError::List(Box::new(error)))?;
     let mut names: Vec<String> = listed
@@ -73,6 +74,11 @@ pub(super) fn since(key: &SealingKey, order: KeyOrder) -> Timestamp {
     }
 }
 
+/// Whether `key` is in use and its certificate its own.
+pub(super) fn may_seal(key: &SealingKey) -> bool {
+    key.state == KeyState::Active && key.certificate.fingerprint() == key.fingerprint()
+}
+
 /// Which of `found` seals: the first of `preferred` that is there, else the newest that is valid.
 pub(super) fn primary(
     found: &[SealingKey],
@@ -80,19 +86,11 @@ pub(super) fn primary(
     order: KeyOrder,
     now: Timestamp,
 ) -> Option<usize> {
-    let fingerprint = |key: &SealingKey| key.private.public().fingerprint();
-    let seals = |key: &SealingKey| key.certificate.fingerprint() == fingerprint(key);
-    for key in found.iter().filter(|key| !seals(key)) {
-        warn!(
-            secretname = key.secret,
-            "tls.crt does not belong to tls.key: this key opens, but does not seal"
-        );
-    }
     let candidates: Vec<Candidate> = found
         .iter()
         .map(|key| Candidate {
-            fingerprint: fingerprint(key),
-            seals: seals(key),
+            fingerprint: key.fingerprint(),
+            seals: may_seal(key),
             not_before: key.certificate.not_before(),
             order: (since(key, order), Reverse(key.created)),
         })

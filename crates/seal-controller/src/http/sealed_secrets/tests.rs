@@ -36,6 +36,7 @@ fn keys() -> Keys {
         lifetime: Duration::from_secs(86_400),
     };
     Keys {
+        listed: Vec::new(),
         certificate: Certificate::self_signed(&key, &contents, &mut SystemRandom).unwrap(),
         ring: KeyRing::new(vec![RingKey::new(key, Timestamp::UNIX_EPOCH)]).unwrap(),
         generation: 1,

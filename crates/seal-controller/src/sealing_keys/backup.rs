@@ -1,0 +1,203 @@
+//! The backup: all key Secrets, encrypted to those who may open it, in a ConfigMap beside them.
+//!
+//! Written when the ring, its labels or the recipients change. Opening it is the command's.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Client;
+use kube::api::ObjectMeta;
+use seal_api::Secret;
+use seal_api::annotations::{BACKED_UP_KEYS, BACKED_UP_RETIRED, BACKUP_RECIPIENTS};
+use seal_cluster::call::CallError;
+use seal_cluster::config_maps::{self, BACKUP, BACKUP_FILE};
+use seal_cluster::keys::KeyState;
+use seal_cluster::secrets::Secrets;
+use seal_core::{Recipient, back_up};
+use seal_document::{Mapping, Value};
+use tracing::info;
+use zeroize::Zeroizing;
+
+use super::{KeysError, ListedKey};
+
+/// What is known of the backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    keys: Vec<String>,
+    retired: Vec<String>,
+    recipients: Vec<String>,
+}
+
+impl Standing {
+    /// What a backup of `keys` to `recipients` would say of itself.
+    pub(super) fn of(keys: &[ListedKey], recipients: &[Recipient]) -> Self {
+        let names = |wanted: fn(KeyState) -> bool| {
+            let mut names: Vec<String> = keys
+                .iter()
+                .filter(|key| wanted(key.state))
+                .map(|key| key.fingerprint.to_string())
+                .collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        let mut recipients: Vec<String> = recipients.iter().map(ToString::to_string).collect();
+        recipients.sort();
+        recipients.dedup();
+        Self {
+            keys: names(|state| state == KeyState::Active),
+            retired: names(|state| state != KeyState::Active),
+            recipients,
+        }
+    }
+
+    /// Whether the backup holds this key.
+    pub(super) fn holds(&self, key: &ListedKey) -> bool {
+        let name = key.fingerprint.to_string();
+        self.keys.contains(&name) || self.retired.contains(&name)
+    }
+
+    fn read(map: &ConfigMap) -> Self {
+        let whole = map
+            .data
+            .as_ref()
+            .is_some_and(|data| data.contains_key(BACKUP_FILE));
+        let annotations = map.metadata.annotations.as_ref().filter(|_| whole);
+        let list = |annotation| {
+            let text = annotations.and_then(|all| all.get(annotation));
+            let names = text.map(String::as_str).unwrap_or_default().split(',');
+            names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        };
+        Self {
+            keys: list(BACKED_UP_KEYS),
+            retired: list(BACKED_UP_RETIRED),
+            recipients: list(BACKUP_RECIPIENTS),
+        }
+    }
+
+    fn annotations(&self) -> BTreeMap<String, String> {
+        let all = [
+            (BACKED_UP_KEYS, &self.keys),
+            (BACKED_UP_RETIRED, &self.retired),
+            (BACKUP_RECIPIENTS, &self.recipients),
+        ];
+        all.map(|(annotation, names)| (annotation.to_owned(), names.join(",")))
+            .into()
+    }
+}
+
+/// The backup as it stands, and what it says of itself.
+///
+/// # Errors
+/// [`KeysError`].
+pub(super) async fn find(
+    client: &Client,
+    namespace: &str,
+) -> Result<(Option<ConfigMap>, Standing), KeysError> {
+    let map = config_maps::find(client, namespace, BACKUP)
+        .await
+        .map_err(calling)?;
+    let standing = map.as_ref().map(Standing::read).unwrap_or_default();
+    Ok((map, standing))
+}
+
+/// What writing a backup takes.
+pub(super) struct Writing<'a> {
+    pub(super) client: &'a Client,
+    pub(super) namespace: &'a str,
+    pub(super) keys: &'a [ListedKey],
+    pub(super) recipients: Vec<Recipient>,
+}
+
+impl Writing<'_> {
+    /// Writes the backup that says `desired` of itself in the place of `standing`.
+    ///
+    /// # Errors
+    /// [`KeysError`]; what stood there stays.
+    pub(super) async fn write(
+        self,
+        desired: &Standing,
+        standing: Option<&ConfigMap>,
+    ) -> Result<(), KeysError> {
+        let secrets = Secrets::new(self.client.clone());
+        let mut held = Vec::with_capacity(self.keys.len());
+        for key in self.keys {
+            let found = secrets.find(self.namespace, &key.secret).await.map_err(calling)?;
+            held.extend(found.map(bare));
+        }
+        let count = held.len();
+        let recipients = self.recipients;
+        let file = tokio::task::spawn_blocking(move || back_up(&list(&held), &recipients)).await??;
+        let mut backup = ConfigMap::default();
+        backup.metadata.namespace = Some(self.namespace.to_owned());
+        backup.metadata.name = Some(BACKUP.to_owned());
+        backup.metadata.annotations = Some(desired.annotations());
+        backup.data = Some([(BACKUP_FILE.to_owned(), file)].into());
+        config_maps::put(self.client, backup, standing)
+            .await
+            .map_err(calling)?;
+        info!(keys = count, "the backup of the keys was written");
+        Ok(())
+    }
+}
+
+fn calling(source: CallError) -> KeysError {
+    KeysError::Call {
+        doing: "bringing the ConfigMap seal-key-backup up to date",
+        source,
+    }
+}
+
+// Without what belongs to one cluster only.
+fn bare(mut secret: Secret) -> Secret {
+    secret.metadata = ObjectMeta {
+        namespace: secret.metadata.namespace,
+        name: secret.metadata.name,
+        labels: secret.metadata.labels,
+        annotations: secret.metadata.annotations,
+        ..ObjectMeta::default()
+    };
+    secret
+}
+
+fn list(secrets: &[Secret]) -> Zeroizing<Vec<u8>> {
+    let items: Vec<Value> = secrets.iter().map(Secret::to_value).collect();
+    let mut list = Mapping::new();
+    list.insert("apiVersion", "v1");
+    list.insert("kind", "List");
+    list.insert("items", items);
+    let style = seal_document::JsonStyle::PRETTY;
+    let text = seal_document::to_json(&Value::Mapping(list), style).expect("sizes are finite");
+    Zeroizing::new(text.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_without_its_file_or_for_others_is_not_the_one_that_is_wanted() {
+        let wanted = Standing {
+            keys: vec!["SHA256:a".to_owned(), "SHA256:b".to_owned()],
+            retired: Vec::new(),
+            recipients: vec!["age1x".to_owned()],
+        };
+        let mut map = ConfigMap::default();
+        map.metadata.annotations = Some(wanted.annotations());
+        assert_eq!(Standing::read(&map), Standing::default());
+        map.data = Some([(BACKUP_FILE.to_owned(), "x".to_owned())].into());
+        assert_eq!(Standing::read(&map), wanted);
+        let other = |change: fn(&mut Standing)| {
+            let mut other = wanted.clone();
+            change(&mut other);
+            other
+        };
+        for other in [
+            other(|standing| drop(standing.keys.pop())),
+            other(|standing| standing.retired.extend(standing.keys.pop())),
+            other(|standing| standing.recipients.push("age1y".to_owned())),
+        ] {
+            assert_ne!(Standing::read(&map), other);
+        }
+    }
+}

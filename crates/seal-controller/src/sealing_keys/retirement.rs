@@ -1,0 +1,141 @@
+//! A key leaves the ring: whether it may, and the label that says so. Its Secret stays.
+//!
+//! Proof that no object needs a key is the record of each object, which only this installation can
+//! make and which it makes by opening (S19); what has no record may need any key.
+
+use seal_api::annotations::KEY_LABEL;
+use seal_cluster::keys::KeyState;
+use seal_cluster::secrets::Secrets;
+use seal_core::Fingerprint;
+use tracing::info;
+
+use super::KeysError;
+
+// Enough to begin with, and few enough for a status.
+const MOST_NAMED: usize = 10;
+
+/// A SealedSecret and the keys that it needs.
+#[derive(Clone, Debug)]
+pub(crate) struct User {
+    /// Namespace and name.
+    pub(crate) name: String,
+    /// The keys that opened it as it stands; `None` if nobody knows.
+    pub(crate) keys: Option<Vec<Fingerprint>>,
+}
+
+/// Why a key stays.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// It seals.
+    #[error("{0} seals: make another key primary first")]
+    Primary(Fingerprint),
+    /// Objects need it, or may.
+    #[error(
+        "{key} may be needed by {count} SealedSecrets: {}; reencrypt them first, or say that the key is \
+         compromised",
+        names.join(", ")
+    )]
+    Needed {
+        /// The key.
+        key: Fingerprint,
+        /// How many there are.
+        count: usize,
+        /// The first of them, the ones that need it before those that may.
+        names: Vec<String>,
+    },
+}
+
+/// Whether `key` may be retired.
+pub(super) fn judge(
+    key: Fingerprint,
+    primary: Option<Fingerprint>,
+    compromised: bool,
+    users: &[User],
+) -> Result<(), Refusal> {
+    if primary == Some(key) {
+        return Err(Refusal::Primary(key));
+    }
+    if compromised {
+        return Ok(());
+    }
+    let needs = |user: &&User| user.keys.as_ref().is_some_and(|keys| keys.contains(&key));
+    let may = |user: &&User| user.keys.is_none();
+    let mut names: Vec<String> = users.iter().filter(needs).map(|user| user.name.clone()).collect();
+    let unknown = users.iter().filter(may);
+    names.extend(unknown.map(|user| format!("{} (not opened yet)", user.name)));
+    let count = names.len();
+    names.truncate(MOST_NAMED);
+    match count {
+        0 => Ok(()),
+        _ => Err(Refusal::Needed { key, count, names }),
+    }
+}
+
+/// Writes what became of the key in `name`.
+///
+/// # Errors
+/// [`KeysError`]; the Secret stays as it was.
+pub(super) async fn relabel(
+    secrets: &Secrets,
+    namespace: &str,
+    name: &str,
+    state: KeyState,
+) -> Result<(), KeysError> {
+    let call = |source| KeysError::Call {
+        doing: "retiring a key",
+        source,
+    };
+    let Some(mut secret) = secrets.find(namespace, name).await.map_err(call)? else {
+        return Ok(());
+    };
+    secret.metadata.managed_fields = None;
+    let labels = secret.metadata.labels.get_or_insert_default();
+    labels.insert(KEY_LABEL.to_owned(), state.label().to_owned());
+    secrets.replace(&secret).await.map_err(call)?;
+    info!(
+        secretname = name,
+        state = state.label(),
+        "a key opens nothing any longer"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use seal_core::{KeySize, PrivateKey};
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_while_it_seals_or_an_object_needs_it_or_may() {
+        let [key, other] = [(); 2].map(|()| {
+            let key = PrivateKey::generate(KeySize::Bits2048).unwrap();
+            key.public().fingerprint()
+        });
+        let user = |name: &str, keys: Option<&[Fingerprint]>| User {
+            name: name.to_owned(),
+            keys: keys.map(<[_]>::to_vec),
+        };
+        let (needs, without, unknown) = (
+            user("a/needs", Some(&[other, key])),
+            user("a/without", Some(&[other])),
+            user("a/unknown", None),
+        );
+        assert_eq!(
+            judge(key, Some(other), false, std::slice::from_ref(&without)),
+            Ok(())
+        );
+        assert_eq!(judge(key, Some(key), true, &[]), Err(Refusal::Primary(key)));
+        let all = [unknown, needs, without];
+        let refusal = judge(key, Some(other), false, &all).unwrap_err();
+        let names = vec!["a/needs".to_owned(), "a/unknown (not opened yet)".to_owned()];
+        assert_eq!(refusal, Refusal::Needed { key, count: 2, names });
+        assert_eq!(judge(key, Some(other), true, &all), Ok(()));
+        let many: Vec<User> = (0..25).map(|at| user(&format!("a/{at}"), None)).collect();
+        let text = judge(key, None, false, &many).unwrap_err().to_string();
+        assert!(
+            text.contains("25 SealedSecrets") && text.matches("a/").count() == 10,
+            "{text}"
+        );
+    }
+}
