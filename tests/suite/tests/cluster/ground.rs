@@ -43,11 +43,19 @@ pub(crate) fn crd() -> anyhow::Result<String> {
     )?)
 }
 
+/// The CRD of what is asked of sealing keys.
+fn key_ring_crd() -> anyhow::Result<String> {
+    Ok(std::fs::read_to_string(
+        root().join("crds/sealops.dev_sealingkeyrings.yaml"),
+    )?)
+}
+
 /// The plane with the CRD.
 pub(crate) async fn plane() -> &'static ControlPlane {
     let start = async || {
         let plane = ControlPlane::builder().controller_manager().start().await?;
         plane.apply(&crd()?).await?;
+        plane.apply(&key_ring_crd()?).await?;
         anyhow::Ok(plane)
     };
     PLANE

@@ -43,6 +43,7 @@ async fn every_granted_verb_is_used_and_every_call_is_granted() {
     )
     .await
     .unwrap();
+    super::key_ring::use_all("verbs").await;
     let place = place_of(&controller).await;
     let good = place.object("db", &[("foo", "bar")]);
     place.create(&good).await;
