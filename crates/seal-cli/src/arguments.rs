@@ -1,15 +1,17 @@
 //! The command line as it is typed: flags, variables and their help. What they amount to is settled by
 //! the commands, from `settings`.
 
+mod diagnosis;
+mod keys;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
-mod diagnosis;
-
 pub(crate) use diagnosis::{DoctorArguments, ExplainArguments};
+pub(crate) use keys::{KeysArguments, KeysCommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -86,7 +88,7 @@ pub(crate) enum Command {
     Cert(CertArguments),
     /// Make a sealing key and its certificate
     Keygen(KeygenArguments),
-    /// List, back up and restore sealing keys
+    /// List, renew, retire, back up and restore sealing keys
     Keys(KeysArguments),
     /// Print a completion script
     Completion {
@@ -137,9 +139,11 @@ pub(crate) struct CertificateArguments {
     /// server, and its answer is kept for a day
     #[arg(long, visible_alias = "from", value_name = "FILE|URL", env = "SEAL_CERT")]
     pub(crate) cert: Option<String>,
-    /// Accept only a certificate with this key (SHA256:…); may be repeated
+    /// Accept only a certificate with this key (SHA256:…), or with one that the controller can prove to
+    /// follow it; may be repeated
     #[arg(
         long,
+        visible_alias = "pin",
         value_name = "FINGERPRINT",
         env = "SEAL_FINGERPRINT",
         value_delimiter = ','
@@ -431,75 +435,6 @@ pub(crate) struct KeygenArguments {
     /// Show the private key on a terminal
     #[arg(long)]
     pub(crate) show_values: bool,
-}
-
-/// `seal keys`.
-#[derive(Args)]
-pub(crate) struct KeysArguments {
-    #[command(subcommand)]
-    pub(crate) command: KeysCommand,
-}
-
-/// What to do with keys.
-#[derive(Subcommand)]
-pub(crate) enum KeysCommand {
-    /// List sealing keys, the newest first, from files or from the cluster
-    Ls {
-        /// How to print them
-        #[arg(long, default_value = "human")]
-        output: Rendition,
-        #[command(flatten)]
-        keys: KeyArguments,
-        #[command(flatten)]
-        cluster: ClusterArguments,
-    },
-    /// Write all sealing keys, encrypted to age recipients, from files or from the cluster
-    Backup {
-        /// An age recipient (age1…); may be repeated
-        #[arg(
-            short,
-            long,
-            value_name = "RECIPIENT",
-            required_unless_present = "recipients_file"
-        )]
-        recipient: Vec<String>,
-        /// A file with age recipients, one a line
-        #[arg(short = 'R', long, value_name = "FILE")]
-        recipients_file: Vec<PathBuf>,
-        /// Write to this file instead of standard output
-        #[arg(short = 'w', long, value_name = "FILE")]
-        out_file: Option<PathBuf>,
-        #[command(flatten)]
-        keys: KeyArguments,
-        #[command(flatten)]
-        cluster: ClusterArguments,
-    },
-    /// Open a backup: show its fingerprints, then write its key Secrets or create them in the cluster
-    Restore {
-        /// The backup
-        #[arg(value_name = "FILE")]
-        backup: PathBuf,
-        /// The age identity that opens it
-        #[arg(
-            long,
-            short = 'I',
-            value_name = "FILE",
-            env = "SEAL_IDENTITY",
-            required = true
-        )]
-        identity: Vec<PathBuf>,
-        /// Create the key Secrets in the cluster; those that are there stay as they are
-        #[arg(long, conflicts_with = "out_file")]
-        apply: bool,
-        /// Write the key Secrets to this file, readable by you alone; - is standard output
-        #[arg(short = 'w', long, value_name = "FILE")]
-        out_file: Option<PathBuf>,
-        /// Show private keys on a terminal
-        #[arg(long)]
-        show_values: bool,
-        #[command(flatten)]
-        cluster: ClusterArguments,
-    },
 }
 
 fn key_size(text: &str) -> Result<KeySize, String> {

@@ -5,6 +5,9 @@ mod cache;
 pub(crate) mod download;
 
 use jiff::{SignedDuration, Timestamp};
+use seal_cluster::config_maps::{CERTIFICATE, CERTIFICATES, HISTORY};
+use seal_cluster::kubeconfig::Connection;
+use seal_core::succession::{Statement, proves};
 use seal_core::{Certificate, Fingerprint};
 
 use crate::arguments::{CertificateArguments, ClusterArguments};
@@ -75,16 +78,47 @@ impl<'a> CertificateSource<'a> {
         };
         let found = certificate.fingerprint();
         if !self.pins.is_empty() && !self.pins.contains(&found) {
-            return Err(CommandError::key(format!(
-                "the certificate's key is {found}, which --fingerprint does not name"
-            ))
-            .remedy("if the controller has a new key, verify its fingerprint and pin it"));
+            if !self.follows_a_pin(found)? {
+                let pins: Vec<String> = self.pins.iter().map(ToString::to_string).collect();
+                return Err(CommandError::key(format!(
+                    "the certificate's key is {found}, and nothing proves that it follows {}, which \
+                     --fingerprint names",
+                    pins.join(" or ")
+                ))
+                .remedy("if the controller has a new key, verify its fingerprint and pin it"));
+            }
+            terminal.detail(
+                "the certificate's key is not pinned, but signed for by those that follow a pinned one",
+            );
         }
         terminal.detail(&format!(
             "certificate {found}, valid until {}",
             certificate.not_after()
         ));
         Ok(certificate)
+    }
+
+    // The controller's ConfigMap need not be trusted for this: what it says is signed (S3).
+    fn follows_a_pin(&self, found: Fingerprint) -> Result<bool, CommandError> {
+        let Origin::Controller(controller) = &self.origin else {
+            return Ok(false);
+        };
+        let map = cluster::config_map(controller, CERTIFICATES)?;
+        let history = map.and_then(|map| map.data?.remove(HISTORY)).unwrap_or_default();
+        let statements: Vec<String> = serde_json::from_str(&history).unwrap_or_default();
+        let statements: Vec<Statement> = statements.iter().filter_map(|text| text.parse().ok()).collect();
+        Ok(proves(&statements, self.pins, found))
+    }
+
+    // Where the controller does not answer, its ConfigMap does; but only a pin tells whose it is.
+    fn fetch(&self, controller: &ClusterArguments, connection: Connection) -> Result<Vec<u8>, CommandError> {
+        let answer = cluster::certificate(controller, connection);
+        if answer.is_ok() || self.pins.is_empty() {
+            return answer;
+        }
+        let map = cluster::config_map(controller, CERTIFICATES).ok().flatten();
+        let kept = map.and_then(|map| map.data?.remove(CERTIFICATE));
+        kept.map_or(answer, |kept| Ok(kept.into_bytes()))
     }
 
     fn ask(&self, controller: &ClusterArguments, terminal: Terminal) -> Result<Certificate, CommandError> {
@@ -96,7 +130,7 @@ impl<'a> CertificateSource<'a> {
         if let Some(kept) = kept.as_ref().filter(|kept| !self.refresh && kept.age <= FRESH) {
             return read(&kept.pem, "the kept certificate");
         }
-        let fetched = cluster::certificate(controller, connection);
+        let fetched = self.fetch(controller, connection);
         match (fetched, kept) {
             (Ok(pem), kept) => {
                 let certificate = read(&pem, "the controller's answer")?;

@@ -1,22 +1,31 @@
 //! The one asynchronous edge of the native commands: the controller's certificate and the sealing keys,
 //! through the API server. A runtime and TLS exist only once one of these functions is called.
 
+use std::time::Duration;
+
 use http::{Method, Request, StatusCode};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::client::Body;
-use seal_api::{Secret, annotations};
+use seal_api::sealing_key_ring::NAME;
+use seal_api::{SealedSecret, SealingKeyRing, Secret, annotations};
 use seal_cluster::call::{CallError, send, wiped};
+use seal_cluster::installation::{INSTALLATION_SECRET, PRIMARY};
 use seal_cluster::kubeconfig::{Connection, Kubeconfig, Overrides};
 use seal_cluster::look::Look;
 use seal_cluster::service_proxy::ServiceProxy;
 use seal_core::Namespace;
 use seal_document::{DuplicateKeys, Format, Limits, Schema, Value, parse};
+use serde::de::DeserializeOwned;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::arguments::ClusterArguments;
 use crate::certificate::download::root_cause;
 use crate::command_error::CommandError;
 
-const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+// A SealedSecret with its record has some kilobytes, an answer may have eight megabytes.
+const PAGE: usize = 200;
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs `work` to its end on this thread.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
@@ -123,6 +132,119 @@ pub(crate) fn key_secrets(cluster: &ClusterArguments) -> Result<Vec<Secret>, Com
         .collect()
 }
 
+/// The Secret of this name in the controller's namespace, if it stands.
+pub(crate) fn secret(cluster: &ClusterArguments, name: &str) -> Result<Option<Secret>, CommandError> {
+    let namespace = cluster.controller_namespace.as_ref();
+    let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
+    match call(cluster, Method::GET, path, Body::empty())? {
+        Ok(body) => Secret::from_json(&body)
+            .map(Some)
+            .map_err(|_| CommandError::cluster("the API server's answer is no Secret")),
+        Err(StatusCode::NOT_FOUND) => Ok(None),
+        Err(refusal) => Err(refused("read a Secret", namespace, refusal)),
+    }
+}
+
+/// Writes down that the key `fingerprint` seals, where the controller looks for it.
+pub(crate) fn note_primary(cluster: &ClusterArguments, fingerprint: &str) -> Result<(), CommandError> {
+    let namespace = cluster.controller_namespace.as_ref();
+    let path = format!("/api/v1/namespaces/{namespace}/secrets/{INSTALLATION_SECRET}");
+    let patch = json!({"stringData": {PRIMARY: fingerprint}});
+    call(
+        cluster,
+        Method::PATCH,
+        path,
+        Body::from(patch.to_string().into_bytes()),
+    )?
+    .map(drop)
+    .map_err(|refusal| refused("change the installation's Secret", namespace, refusal))
+}
+
+/// The ConfigMap of this name in the controller's namespace, if it stands.
+pub(crate) fn config_map(cluster: &ClusterArguments, name: &str) -> Result<Option<ConfigMap>, CommandError> {
+    let namespace = cluster.controller_namespace.as_ref();
+    let path = format!("/api/v1/namespaces/{namespace}/configmaps/{name}");
+    find(cluster, path, "read a ConfigMap")
+}
+
+/// The SealingKeyRing of the controller, if there is one.
+pub(crate) fn key_ring(cluster: &ClusterArguments) -> Result<Option<SealingKeyRing>, CommandError> {
+    find(cluster, key_rings(cluster, NAME), "read the SealingKeyRing")
+}
+
+/// Changes what is asked of the keys, at this version if one is named; `None` where the cluster has no
+/// such objects.
+pub(crate) fn change_key_ring(
+    cluster: &ClusterArguments,
+    spec: serde_json::Value,
+    version: Option<String>,
+) -> Result<Option<SealingKeyRing>, CommandError> {
+    let namespace = cluster.controller_namespace.as_ref();
+    let mut ring = json!({"spec": spec});
+    if let Some(version) = version {
+        ring["metadata"] = json!({"resourceVersion": version});
+    }
+    let body = |ring: &serde_json::Value| Body::from(ring.to_string().into_bytes());
+    let mut answer = call(cluster, Method::PATCH, key_rings(cluster, NAME), body(&ring))?;
+    if answer.as_ref().err() == Some(&StatusCode::NOT_FOUND) {
+        ring["apiVersion"] = "sealops.dev/v1alpha1".into();
+        ring["kind"] = "SealingKeyRing".into();
+        ring["metadata"] = json!({"name": NAME});
+        answer = call(cluster, Method::POST, key_rings(cluster, ""), body(&ring))?;
+    }
+    match answer {
+        Ok(body) => read(&body).map(Some),
+        Err(StatusCode::NOT_FOUND) => Ok(None),
+        Err(refusal) => Err(refused("change the SealingKeyRing", namespace, refusal)),
+    }
+}
+
+/// All SealedSecrets that can be read as such.
+pub(crate) fn sealed_secrets(cluster: &ClusterArguments) -> Result<Vec<SealedSecret>, CommandError> {
+    let mut all = Vec::new();
+    let mut next = String::new();
+    loop {
+        let path = format!("/apis/bitnami.com/v1alpha1/sealedsecrets?limit={PAGE}{next}");
+        let page: Option<serde_json::Value> = find(cluster, path, "list SealedSecrets")?;
+        let mut page = page.unwrap_or_default();
+        if let Some(items) = page["items"].as_array_mut() {
+            all.extend(
+                items
+                    .drain(..)
+                    .filter_map(|item| serde_json::from_value(item).ok()),
+            );
+        }
+        match page["metadata"]["continue"].as_str() {
+            Some(token) if !token.is_empty() => next = format!("&continue={token}"),
+            _ => return Ok(all),
+        }
+    }
+}
+
+fn key_rings(cluster: &ClusterArguments, name: &str) -> String {
+    let namespace = cluster.controller_namespace.as_ref();
+    let slash = if name.is_empty() { "" } else { "/" };
+    format!("/apis/sealops.dev/v1alpha1/namespaces/{namespace}/sealingkeyrings{slash}{name}")
+}
+
+// An object without secrets.
+fn find<T: DeserializeOwned>(
+    cluster: &ClusterArguments,
+    path: String,
+    deed: &str,
+) -> Result<Option<T>, CommandError> {
+    match call(cluster, Method::GET, path, Body::empty())? {
+        Ok(body) => read(&body).map(Some),
+        Err(StatusCode::NOT_FOUND) => Ok(None),
+        Err(refusal) => Err(refused(deed, cluster.controller_namespace.as_ref(), refusal)),
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, CommandError> {
+    serde_json::from_slice(body)
+        .map_err(|_| CommandError::cluster("the API server's answer is not what was asked for"))
+}
+
 /// Creates `secret`; false if one of its name stands there already.
 pub(crate) fn create(
     cluster: &ClusterArguments,
@@ -161,11 +283,15 @@ fn call(
     let connection = connection(cluster)?;
     let server = connection.server;
     let failed = |what: &str| CommandError::cluster(format!("{server}: {what}"));
+    let content = match method {
+        Method::PATCH => "application/merge-patch+json",
+        _ => "application/json",
+    };
     let request = Request::builder()
         .method(method)
         .uri(path)
         .header(http::header::ACCEPT, "application/json")
-        .header(http::header::CONTENT_TYPE, "application/json")
+        .header(http::header::CONTENT_TYPE, content)
         .body(body)
         .map_err(|_| CommandError::bug("a request could not be made"))?;
     block_on(async {

@@ -1,19 +1,20 @@
-//! Backups of sealing keys: encrypted to age recipients, as text, so that `age -d` opens them as well.
-//! What is in a backup is its caller's affair.
+//! Backups of sealing keys: to whom, and opened again. How they are encrypted is `seal-core`'s, what is
+//! in them the caller's.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::iter;
 use std::path::PathBuf;
 
-use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use age::{DecryptError, Decryptor, Encryptor};
+use age::armor::ArmoredReader;
+use age::{DecryptError, Decryptor};
+use seal_core::{Recipient, back_up};
 use zeroize::Zeroizing;
 
 use crate::command_error::CommandError;
 use crate::input::{KEY_FILE_LIMIT, Source};
 
 /// Those who can open a backup: at least one.
-pub(crate) struct Recipients(Vec<age::x25519::Recipient>);
+pub(crate) struct Recipients(Vec<Recipient>);
 
 impl Recipients {
     /// Reads recipients from flags and files.
@@ -44,7 +45,7 @@ impl Recipients {
 }
 
 // An identity given by mistake must not be repeated, so the text itself is never shown.
-fn parse(text: &str, place: &str) -> Result<age::x25519::Recipient, CommandError> {
+fn parse(text: &str, place: &str) -> Result<Recipient, CommandError> {
     text.parse().map_err(|_| {
         CommandError::usage(format!("{place}: not an age recipient"))
             .remedy("recipients begin with age1; `age-keygen -y` prints them")
@@ -61,20 +62,7 @@ pub(crate) fn is_encrypted(bytes: &[u8]) -> bool {
 
 /// Encrypts `text` to all of `recipients`.
 pub(crate) fn seal(text: &str, recipients: &Recipients) -> Result<String, CommandError> {
-    let failed = |_: std::io::Error| CommandError::bug("the backup could not be encrypted");
-    let encryptor = Encryptor::with_recipients(
-        recipients
-            .0
-            .iter()
-            .map(|recipient| recipient as &dyn age::Recipient),
-    )
-    .map_err(|_| CommandError::usage("the recipients cannot be used together"))?;
-    let mut sealed = Vec::with_capacity(text.len() * 3 / 2 + 1024);
-    let armor = ArmoredWriter::wrap_output(&mut sealed, Format::AsciiArmor).map_err(failed)?;
-    let mut writer = encryptor.wrap_output(armor).map_err(failed)?;
-    writer.write_all(text.as_bytes()).map_err(failed)?;
-    writer.finish().and_then(ArmoredWriter::finish).map_err(failed)?;
-    String::from_utf8(sealed).map_err(|_| CommandError::bug("the backup is no text"))
+    back_up(text.as_bytes(), &recipients.0).map_err(|error| CommandError::bug(error.to_string()))
 }
 
 /// Opens an age file.

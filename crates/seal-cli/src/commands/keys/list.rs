@@ -1,0 +1,178 @@
+//! `seal keys ls`: the keys, and what the cluster says of them. It changes nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use seal_api::annotations::{BACKED_UP_KEYS, BACKED_UP_RETIRED, KEY_LABEL};
+use seal_cluster::config_maps::BACKUP;
+use seal_cluster::installation::{INSTALLATION_SECRET, Installation};
+use seal_cluster::keys::KeyState;
+use seal_cluster::status::recorded;
+use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
+
+use crate::arguments::ClusterArguments;
+use crate::cluster;
+use crate::command_error::CommandError;
+use crate::keys::StoredKey;
+use crate::terminal::Terminal;
+
+/// What a cluster says of its keys; of keys in files there is nothing to say.
+#[derive(Default)]
+pub(super) struct Facts {
+    primary: Option<String>,
+    backed_up: Option<Vec<String>>,
+    objects: Option<BTreeMap<String, usize>>,
+}
+
+impl Facts {
+    /// Asks the cluster. What one may not ask stays open.
+    pub(super) fn of_cluster(cluster: &ClusterArguments, terminal: Terminal) -> Result<Self, CommandError> {
+        let installation = cluster::secret(cluster, INSTALLATION_SECRET)?.and_then(Installation::read);
+        let open = |what: &str, error: CommandError| {
+            for complaint in error.complaints() {
+                terminal.detail(&format!("{what}: {}", complaint.what));
+            }
+        };
+        let backup = cluster::config_map(cluster, BACKUP).map_or_else(
+            |error| {
+                open("backup", error);
+                None
+            },
+            |map| {
+                let annotations = map.and_then(|map| map.metadata.annotations).unwrap_or_default();
+                let lists = [BACKED_UP_KEYS, BACKED_UP_RETIRED].map(|name| annotations.get(name).cloned());
+                let names = lists.into_iter().flatten();
+                Some(
+                    names
+                        .flat_map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>())
+                        .collect(),
+                )
+            },
+        );
+        let objects = match cluster::sealed_secrets(cluster) {
+            Ok(all) => {
+                let mut counts = BTreeMap::new();
+                for record in all.iter().filter_map(recorded) {
+                    for key in record.keys() {
+                        *counts.entry(key.to_string()).or_default() += 1;
+                    }
+                }
+                Some(counts)
+            }
+            Err(error) => {
+                open("SealedSecrets", error);
+                None
+            }
+        };
+        Ok(Self {
+            primary: installation.and_then(|installation| installation.primary),
+            backed_up: backup,
+            objects,
+        })
+    }
+
+    fn state(&self, key: &StoredKey) -> &'static str {
+        let labels = key
+            .secret
+            .as_ref()
+            .and_then(|secret| secret.metadata.labels.as_ref());
+        let label = labels
+            .and_then(|labels| labels.get(KEY_LABEL))
+            .map(String::as_str);
+        match label.map(KeyState::of_label) {
+            Some(Some(KeyState::Active)) if self.primary == Some(name(key)) => "primary",
+            Some(Some(state)) => state.label(),
+            _ => "-",
+        }
+    }
+
+    fn backed_up(&self, key: &StoredKey) -> Option<bool> {
+        let held = self.backed_up.as_ref()?;
+        Some(held.contains(&name(key)))
+    }
+
+    fn objects(&self, key: &StoredKey) -> Option<usize> {
+        let counts = self.objects.as_ref()?;
+        Some(counts.get(&name(key)).copied().unwrap_or_default())
+    }
+}
+
+fn name(key: &StoredKey) -> String {
+    key.private.public().fingerprint().to_string()
+}
+
+fn age(since: Timestamp) -> String {
+    format!("{}d", Timestamp::now().duration_since(since).as_hours() / 24)
+}
+
+/// For people.
+pub(super) fn table(keys: &[StoredKey], facts: &Facts) -> String {
+    let mut text = format!(
+        "{:50}  {:>4}  {:20}  {:20}  {:>5}  {:11}  {:6}  {:>7}  {}\n",
+        "FINGERPRINT", "BITS", "NOT BEFORE", "NOT AFTER", "AGE", "STATE", "BACKUP", "OBJECTS", "FROM"
+    );
+    for (index, key) in keys.iter().enumerate() {
+        let public = key.private.public();
+        let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+        let (begin, end) = validity(key);
+        let newest = if index == 0 && begin.is_some() {
+            "  (newest)"
+        } else {
+            ""
+        };
+        text.push_str(&format!(
+            "{:50}  {:>4}  {:20}  {:20}  {:>5}  {:11}  {:6}  {:>7}  {}{newest}\n",
+            public.fingerprint().to_string(),
+            public.bits(),
+            time(begin),
+            time(end),
+            begin.map_or_else(|| "-".to_owned(), age),
+            facts.state(key),
+            facts
+                .backed_up(key)
+                .map_or("-", |held| if held { "yes" } else { "no" }),
+            facts
+                .objects(key)
+                .map_or_else(|| "-".to_owned(), |count| count.to_string()),
+            key.whence
+        ));
+    }
+    text
+}
+
+/// For programs.
+pub(super) fn json(keys: &[StoredKey], facts: &Facts) -> String {
+    let rows = keys.iter().enumerate().map(|(index, key)| {
+        let public = key.private.public();
+        let time = |time: Option<Timestamp>| time.map_or(Value::Null, |time| Value::from(time.to_string()));
+        let (begin, end) = validity(key);
+        let mut row = Mapping::new();
+        row.insert("fingerprint", public.fingerprint().to_string());
+        row.insert("bits", i64::try_from(public.bits()).unwrap_or(i64::MAX));
+        row.insert("newest", index == 0 && begin.is_some());
+        row.insert("notBefore", time(begin));
+        row.insert("notAfter", time(end));
+        row.insert("state", facts.state(key));
+        row.insert("backedUp", facts.backed_up(key).map_or(Value::Null, Value::from));
+        let objects = facts
+            .objects(key)
+            .map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        row.insert("objects", objects.map_or(Value::Null, Value::from));
+        row.insert("from", key.whence.as_str());
+        Value::Mapping(row)
+    });
+    let style = JsonStyle {
+        order: KeyOrder::Kept,
+        ..JsonStyle::PRETTY
+    };
+    let text = to_json(&Value::Sequence(rows.collect()), style).expect("sizes are finite");
+    format!("{}\n", *text)
+}
+
+fn validity(key: &StoredKey) -> (Option<Timestamp>, Option<Timestamp>) {
+    let certificate = key.certificate.as_ref();
+    (
+        certificate.map(|certificate| certificate.not_before()),
+        certificate.map(|certificate| certificate.not_after()),
+    )
+}
