@@ -14,6 +14,7 @@ mod cluster {
     mod flags;
     mod ground;
     mod http;
+    mod key_commands;
     mod key_ring;
     mod keys;
     mod leadership;

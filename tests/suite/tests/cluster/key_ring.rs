@@ -20,7 +20,7 @@ async fn rings(namespace: &str) -> Api<SealingKeyRing> {
     Api::namespaced(admin().await, namespace)
 }
 
-async fn ask(namespace: &str, spec: Value) {
+pub(crate) async fn ask(namespace: &str, spec: Value) {
     let rings = rings(namespace).await;
     if rings.get_opt("seal").await.unwrap().is_none() {
         let ring = SealingKeyRing::new("seal", SealingKeyRingSpec::default());
@@ -34,7 +34,10 @@ async fn ask(namespace: &str, spec: Value) {
 }
 
 /// The status once it is about the object as it stands, and as asked.
-async fn told(namespace: &str, holds: impl Fn(&SealingKeyRingStatus) -> bool) -> SealingKeyRingStatus {
+pub(crate) async fn told(
+    namespace: &str,
+    holds: impl Fn(&SealingKeyRingStatus) -> bool,
+) -> SealingKeyRingStatus {
     let rings = rings(namespace).await;
     let found = wait_for("the status of the SealingKeyRing", SOON, async || {
         let ring = rings.get("seal").await?;
@@ -54,7 +57,7 @@ fn reason(status: &SealingKeyRingStatus, kind: &str) -> (String, String) {
     )
 }
 
-async fn keys(namespace: &str) -> Vec<CoreSecret> {
+pub(crate) async fn keys(namespace: &str) -> Vec<CoreSecret> {
     let secrets: Api<CoreSecret> = Api::namespaced(admin().await, namespace);
     let key = ListParams::default().labels(annotations::KEY_LABEL);
     let mut all = secrets.list(&key).await.unwrap().items;
@@ -62,7 +65,7 @@ async fn keys(namespace: &str) -> Vec<CoreSecret> {
     all
 }
 
-async fn maps(namespace: &str) -> Api<ConfigMap> {
+pub(crate) async fn maps(namespace: &str) -> Api<ConfigMap> {
     Api::namespaced(admin().await, namespace)
 }
 
@@ -266,7 +269,7 @@ async fn a_key_is_retired_once_no_object_needs_it_or_at_once_when_it_is_compromi
 }
 
 /// An age identity in a folder of its own, and its recipient.
-fn identity() -> (tempfile::TempDir, String) {
+pub(crate) fn identity() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let made = Program::new(tool("age-keygen").unwrap())
         .arg("-o")
@@ -378,6 +381,16 @@ async fn certificates_that_somebody_else_writes_or_deletes_come_back() {
     certificates(namespace, "certificate.pem", own).await;
 }
 
+/// Waits until an answer was lost.
+async fn lost_one(proxy: &FaultProxy<'_>) {
+    let done = wait_for("the step", SOON, async || {
+        let seen = proxy.seen();
+        let lost = seen.iter().any(|seen| seen.fault == Some("lose answer"));
+        Ok(lost.then_some(()))
+    });
+    done.await.unwrap();
+}
+
 #[tokio::test]
 async fn a_kill_at_any_step_of_a_renewal_makes_one_key_and_loses_none() {
     let secrets = |name: &str| format!("/api/v1/namespaces/{name}/secrets");
@@ -400,12 +413,7 @@ async fn a_kill_at_any_step_of_a_renewal_makes_one_key_and_loses_none() {
         ask(namespace, json!({"renew": "now"})).await;
         // Done, or about to be done; nobody has heard of it.
         if lost {
-            let done = wait_for("the step", SOON, async || {
-                let seen = proxy.seen();
-                let lost = seen.iter().any(|seen| seen.fault == Some("lose answer"));
-                Ok(lost.then_some(()))
-            });
-            done.await.unwrap();
+            lost_one(&proxy).await;
         } else {
             gate.is_holding().await;
         }
@@ -451,4 +459,37 @@ async fn where_a_key_must_exist_none_is_made_and_the_controller_waits_for_one() 
     controller.wait_until_ready().await.unwrap();
     assert_eq!(controller.certificate().await.pem(), certificate.pem());
     assert_eq!(keys(namespace).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_kill_while_a_key_is_retired_leaves_it_to_be_retired() {
+    for (namespace, lost) in [("kill-before-retire", false), ("kill-after-retire", true)] {
+        let proxy = FaultProxy::start(plane().await).await.unwrap();
+        let controller = Controller::behind(&proxy, namespace, NO_RENEWAL).await.unwrap();
+        let first = controller.certificate().await.fingerprint().to_string();
+        ask(namespace, json!({"renew": "now"})).await;
+        told(namespace, |status| status.keys.len() == 2).await;
+        let gate = Gate::default();
+        let fault = match lost {
+            true => Fault::LoseAnswer,
+            false => Fault::Hold(gate.clone()),
+        };
+        let path = format!("/api/v1/namespaces/{namespace}/secrets/sealed-secrets-key*");
+        proxy.inject(Rule::on("update", &path, fault).times(1));
+        ask(namespace, json!({"retire": [{"fingerprint": first}]})).await;
+        if lost {
+            lost_one(&proxy).await;
+        } else {
+            gate.is_holding().await;
+        }
+        controller.process.kill();
+        drop(proxy);
+        let _controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+        let retired = |status: &SealingKeyRingStatus| {
+            let is = |key: &seal_api::KeyStatus| key.retired == (key.fingerprint == first);
+            status.keys.len() == 2 && status.keys.iter().all(is)
+        };
+        told(namespace, retired).await;
+        assert_eq!(keys(namespace).await.len(), 2, "{namespace}");
+    }
 }
