@@ -81,8 +81,8 @@ impl<'a> CertificateSource<'a> {
             if !self.follows_a_pin(found)? {
                 let pins: Vec<String> = self.pins.iter().map(ToString::to_string).collect();
                 return Err(CommandError::key(format!(
-                    "the certificate's key is {found}, and nothing proves that it follows {}, which \
-                     --fingerprint names",
+                    "the certificate's key is {found}, which --fingerprint does not name, and nothing proves \
+                     that it follows {}",
                     pins.join(" or ")
                 ))
                 .remedy("if the controller has a new key, verify its fingerprint and pin it"));

@@ -132,9 +132,12 @@ pub(crate) fn key_secrets(cluster: &ClusterArguments) -> Result<Vec<Secret>, Com
         .collect()
 }
 
-/// The Secret of this name in the controller's namespace, if it stands.
-pub(crate) fn secret(cluster: &ClusterArguments, name: &str) -> Result<Option<Secret>, CommandError> {
-    let namespace = cluster.controller_namespace.as_ref();
+/// The Secret `namespace/name`, if it stands.
+pub(crate) fn secret(
+    cluster: &ClusterArguments,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Secret>, CommandError> {
     let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
     match call(cluster, Method::GET, path, Body::empty())? {
         Ok(body) => Secret::from_json(&body)

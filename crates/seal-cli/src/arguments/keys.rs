@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use seal_core::Fingerprint;
+use seal_core::{Fingerprint, Namespace};
 
 use super::{ClusterArguments, KeyArguments, Rendition};
 
@@ -99,6 +99,9 @@ pub(crate) enum KeysCommand {
         /// Write the key Secrets to this file, readable by you alone; - is standard output
         #[arg(short = 'w', long, value_name = "FILE")]
         out_file: Option<PathBuf>,
+        /// The namespace where the keys go, if not to the one they come from
+        #[arg(long, value_name = "NAMESPACE")]
+        into: Option<Namespace>,
         /// Show private keys on a terminal
         #[arg(long)]
         show_values: bool,

@@ -11,6 +11,7 @@ use crate::keys::{self, Recipients, StoredKey};
 use crate::terminal::Terminal;
 use crate::{cluster, output};
 use list::Facts;
+use restore::Place;
 
 /// Runs it.
 pub(super) fn run(command: &KeysCommand, terminal: Terminal) -> Result<(), CommandError> {
@@ -20,11 +21,12 @@ pub(super) fn run(command: &KeysCommand, terminal: Terminal) -> Result<(), Comma
             keys,
             cluster,
         } => {
-            let facts = match keys.keys.is_empty() {
-                true => Facts::of_cluster(cluster, terminal)?,
+            let on_cluster = keys.keys.is_empty();
+            let keys = gather(keys, cluster, terminal)?;
+            let facts = match on_cluster {
+                true => Facts::of_cluster(cluster, terminal),
                 false => Facts::default(),
             };
-            let keys = gather(keys, cluster, terminal)?;
             output::print(&match rendition {
                 Rendition::Human => list::table(&keys, &facts),
                 Rendition::Json => list::json(&keys, &facts),
@@ -48,7 +50,10 @@ pub(super) fn run(command: &KeysCommand, terminal: Terminal) -> Result<(), Comma
         } => {
             let recipients = Recipients::settle(recipient, recipients_file)?;
             let keys = gather(keys, cluster, terminal)?;
-            let backup = keys::seal(&restore::manifest(&keys, cluster)?, &recipients)?;
+            let backup = keys::seal(
+                &restore::manifest(&keys, Place { into: None, cluster })?,
+                &recipients,
+            )?;
             output::write_public(out_file.as_deref(), &backup)?;
             terminal.tell(&format!("{} keys in the backup", keys.len()));
             Ok(())
@@ -59,14 +64,19 @@ pub(super) fn run(command: &KeysCommand, terminal: Terminal) -> Result<(), Comma
             identity,
             apply,
             out_file,
+            into,
             show_values,
             cluster,
         } => {
             let restored = restore::open(backup.as_deref(), identity, cluster, terminal)?;
+            let place = Place {
+                into: into.as_ref(),
+                cluster,
+            };
             if *apply {
-                return restore::create(&restored, cluster, terminal);
+                return restore::create(&restored, place, terminal);
             }
-            restore::write(&restored, out_file.as_deref(), *show_values, cluster, terminal)
+            restore::write(&restored, out_file.as_deref(), *show_values, place, terminal)
         }
     }
 }

@@ -191,16 +191,12 @@ async fn the_controllers_backup_is_restored_whole_also_after_a_kill_and_makes_no
     let elsewhere = "restored-to";
     let other = Controller::start(elsewhere, NO_RENEWAL).await.unwrap();
     let served = other.certificate().await;
-    done(&run("keys restore map.json -I id.txt -w restored.yaml").await);
-    let manifest = std::fs::read_to_string(folder.path().join("restored.yaml")).unwrap();
-    plane()
-        .await
-        .apply(&manifest.replace(
-            &format!("namespace: {namespace}"),
-            &format!("namespace: {elsewhere}"),
+    done(
+        &run(&format!(
+            "keys restore map.json -I id.txt --apply --into {elsewhere}"
         ))
-        .await
-        .unwrap();
+        .await,
+    );
     let metrics = wait_for("the keys to be taken in", SOON, async || {
         let metrics = other.metrics().await;
         Ok((metrics.matches("key_not_after_seconds{").count() == 3).then_some(metrics))

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ConfigMap;
+use seal_api::SealedSecret;
 use seal_api::annotations::{BACKED_UP_KEYS, BACKED_UP_RETIRED, KEY_LABEL};
 use seal_cluster::config_maps::BACKUP;
 use seal_cluster::installation::{INSTALLATION_SECRET, Installation};
@@ -26,49 +28,17 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Asks the cluster. What one may not ask stays open.
-    pub(super) fn of_cluster(cluster: &ClusterArguments, terminal: Terminal) -> Result<Self, CommandError> {
-        let installation = cluster::secret(cluster, INSTALLATION_SECRET)?.and_then(Installation::read);
-        let open = |what: &str, error: CommandError| {
-            for complaint in error.complaints() {
-                terminal.detail(&format!("{what}: {}", complaint.what));
-            }
-        };
-        let backup = cluster::config_map(cluster, BACKUP).map_or_else(
-            |error| {
-                open("backup", error);
-                None
-            },
-            |map| {
-                let annotations = map.and_then(|map| map.metadata.annotations).unwrap_or_default();
-                let lists = [BACKED_UP_KEYS, BACKED_UP_RETIRED].map(|name| annotations.get(name).cloned());
-                let names = lists.into_iter().flatten();
-                Some(
-                    names
-                        .flat_map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>())
-                        .collect(),
-                )
-            },
-        );
-        let objects = match cluster::sealed_secrets(cluster) {
-            Ok(all) => {
-                let mut counts = BTreeMap::new();
-                for record in all.iter().filter_map(recorded) {
-                    for key in record.keys() {
-                        *counts.entry(key.to_string()).or_default() += 1;
-                    }
-                }
-                Some(counts)
-            }
-            Err(error) => {
-                open("SealedSecrets", error);
-                None
-            }
-        };
-        Ok(Self {
+    pub(super) fn of_cluster(cluster: &ClusterArguments, terminal: Terminal) -> Self {
+        let namespace = cluster.controller_namespace.as_ref();
+        let installation = told(cluster::secret(cluster, namespace, INSTALLATION_SECRET), terminal);
+        let installation = installation.flatten().and_then(Installation::read);
+        let backup = told(cluster::config_map(cluster, BACKUP), terminal);
+        let objects = told(cluster::sealed_secrets(cluster), terminal);
+        Self {
             primary: installation.and_then(|installation| installation.primary),
-            backed_up: backup,
-            objects,
-        })
+            backed_up: backup.map(|map| held(map.unwrap_or_default())),
+            objects: objects.map(|all| counted(&all)),
+        }
     }
 
     fn state(&self, key: &StoredKey) -> &'static str {
@@ -95,6 +65,36 @@ impl Facts {
         let counts = self.objects.as_ref()?;
         Some(counts.get(&name(key)).copied().unwrap_or_default())
     }
+}
+
+fn told<T>(answer: Result<T, CommandError>, terminal: Terminal) -> Option<T> {
+    answer
+        .inspect_err(|error| {
+            for complaint in error.complaints() {
+                terminal.detail(&complaint.what);
+            }
+        })
+        .ok()
+}
+
+fn held(backup: ConfigMap) -> Vec<String> {
+    let annotations = backup.metadata.annotations.unwrap_or_default();
+    let lists = [BACKED_UP_KEYS, BACKED_UP_RETIRED].map(|name| annotations.get(name));
+    let names = lists.into_iter().flatten().flat_map(|list| list.split(','));
+    names.map(str::to_owned).collect()
+}
+
+// What the records say: only the controller can tell whether they are its own.
+fn counted(objects: &[SealedSecret]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for key in objects
+        .iter()
+        .filter_map(recorded)
+        .flat_map(|record| record.keys().collect::<Vec<_>>())
+    {
+        *counts.entry(key.to_string()).or_default() += 1;
+    }
+    counts
 }
 
 fn name(key: &StoredKey) -> String {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::{Secret, annotations};
 use seal_cluster::config_maps::{BACKUP, BACKUP_FILE};
-use seal_core::Plaintext;
+use seal_core::{Namespace, Plaintext};
 use seal_document::{DuplicateKeys, Format, Limits, Mapping, Schema, Value, WipedText};
 use zeroize::Zeroizing;
 
@@ -55,10 +55,14 @@ pub(super) fn open(
             .certificate
             .as_ref()
             .map(|certificate| format!(", until {}", certificate.not_after()));
+        let secret = key.secret.as_ref();
+        let home = secret.and_then(|secret| secret.metadata.namespace.as_deref());
+        let home = home.map(|namespace| format!(", of namespace {namespace}"));
         terminal.tell(&format!(
-            "{}{}",
+            "{}{}{}",
             key.private.public().fingerprint(),
-            end.unwrap_or_default()
+            end.unwrap_or_default(),
+            home.unwrap_or_default()
         ));
     }
     Ok(found)
@@ -78,16 +82,23 @@ fn in_config_map(text: &str) -> Option<String> {
     })
 }
 
+/// Where keys go: into this namespace, else into their own, else into the controller's.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) into: Option<&'a Namespace>,
+    pub(super) cluster: &'a ClusterArguments,
+}
+
 /// Writes the key Secrets, if somebody said where to.
 pub(super) fn write(
     keys: &[StoredKey],
     out_file: Option<&Path>,
     show_values: bool,
-    cluster: &ClusterArguments,
+    place: Place<'_>,
     terminal: Terminal,
 ) -> Result<(), CommandError> {
     let Some(path) = out_file else {
-        terminal.tell("nothing is written: --out-file writes the key Secrets, --apply creates them");
+        terminal.tell("nothing is written: --out-file writes the key Secrets, --apply creates them; --into NAMESPACE says where");
         return Ok(());
     };
     output::guard_values(Some(path), show_values)?;
@@ -97,42 +108,55 @@ pub(super) fn write(
                 .remedy("keys are never replaced: name another file"),
         );
     }
-    output::write_private(Some(path), &manifest(keys, cluster)?)
+    output::write_private(Some(path), &manifest(keys, place)?)
 }
 
 /// Creates the key Secrets; what stands already stays. Done again after a kill, it goes on.
-pub(super) fn create(
-    keys: &[StoredKey],
-    cluster: &ClusterArguments,
-    terminal: Terminal,
-) -> Result<(), CommandError> {
+pub(super) fn create(keys: &[StoredKey], place: Place<'_>, terminal: Terminal) -> Result<(), CommandError> {
+    let mut taken = Vec::new();
     for (index, key) in keys.iter().enumerate() {
-        let secret = secret_of(key, index, cluster);
+        let secret = secret_of(key, index, place);
         let name = secret.metadata.name.clone().unwrap_or_default();
         let namespace = secret.metadata.namespace.clone().unwrap_or_default();
-        let created = cluster::create(cluster, &namespace, &secret)?;
-        terminal.tell(&format!(
-            "{namespace}/{name}: {}",
-            if created { "created" } else { "stands already" }
-        ));
+        let whence = format!("{namespace}/{name}");
+        if cluster::create(place.cluster, &namespace, &secret)? {
+            terminal.tell(&format!("{whence}: created"));
+            continue;
+        }
+        let standing = cluster::secret(place.cluster, &namespace, &name)?;
+        let standing = standing.and_then(|standing| keys::of_secret(standing, whence.clone()).ok()?);
+        let own = key.private.public().fingerprint();
+        if standing.is_some_and(|standing| standing.private.public().fingerprint() == own) {
+            terminal.tell(&format!("{whence}: stands already"));
+        } else {
+            taken.push(format!(
+                "{whence} stands for something else: {own} is not restored"
+            ));
+        }
     }
     terminal.tell(
         "the controller opens with them at once or after its restart; which key seals is not changed by this",
     );
-    Ok(())
+    if taken.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::key(taken.join("; "))
+        .remedy("write the keys with --out-file and give them other names, or use --into"))
 }
 
 /// The key Secret, as it came or made for a bare key, without what belongs to one cluster only.
-fn secret_of(key: &StoredKey, index: usize, cluster: &ClusterArguments) -> Secret {
+fn secret_of(key: &StoredKey, index: usize, place: Place<'_>) -> Secret {
     let mut secret = key.secret.as_ref().map(Secret::duplicate).unwrap_or_default();
     let old = std::mem::take(&mut secret.metadata);
     secret.metadata = ObjectMeta {
         name: old
             .name
             .or_else(|| Some(format!("sealed-secrets-key-restored-{}", index + 1))),
-        namespace: old
-            .namespace
-            .or_else(|| Some(cluster.controller_namespace.to_string())),
+        namespace: place
+            .into
+            .map(ToString::to_string)
+            .or(old.namespace)
+            .or_else(|| Some(place.cluster.controller_namespace.to_string())),
         labels: old.labels.or_else(|| {
             Some(
                 [(
@@ -164,11 +188,11 @@ fn secret_of(key: &StoredKey, index: usize, cluster: &ClusterArguments) -> Secre
 }
 
 /// All key Secrets as one manifest.
-pub(super) fn manifest(keys: &[StoredKey], cluster: &ClusterArguments) -> Result<WipedText, CommandError> {
+pub(super) fn manifest(keys: &[StoredKey], place: Place<'_>) -> Result<WipedText, CommandError> {
     let items: Vec<Value> = keys
         .iter()
         .enumerate()
-        .map(|(index, key)| secret_of(key, index, cluster).to_value())
+        .map(|(index, key)| secret_of(key, index, place).to_value())
         .collect();
     let mut list = Mapping::new();
     list.insert("apiVersion", "v1");
