@@ -14,7 +14,14 @@ use super::ground::{
     Controller, SOON, account, admin, grant, key_secret, place_of, plane, sealing_key, value,
 };
 
-const NO_RENEWAL: &[&str] = &["--all-namespaces=false", "--key-renew-period=0"];
+// What a killed controller led, another one leads soon.
+const NO_RENEWAL: &[&str] = &[
+    "--all-namespaces=false",
+    "--key-renew-period=0",
+    "--leader-elect-lease-duration=3s",
+    "--leader-elect-renew-deadline=2s",
+    "--leader-elect-retry-period=300ms",
+];
 
 async fn rings(namespace: &str) -> Api<SealingKeyRing> {
     Api::namespaced(admin().await, namespace)
@@ -418,9 +425,17 @@ async fn a_kill_at_any_step_of_a_renewal_makes_one_key_and_loses_none() {
             gate.is_holding().await;
         }
         controller.process.kill();
-        drop(proxy);
         let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
         let status = told(namespace, |status| status.renewed.as_deref() == Some("now")).await;
+        if !lost {
+            // What the killed one had sent arrives late.
+            gate.open();
+            let late = wait_for("the late write", SOON, async || {
+                let seen = proxy.seen();
+                Ok(seen.into_iter().find(|seen| seen.fault == Some("hold")))
+            });
+            assert_eq!(late.await.unwrap().code, Some(409), "{namespace}");
+        }
         assert_eq!(status.keys.len(), 2, "{namespace}");
         assert_eq!(keys(namespace).await.len(), 2, "{namespace}");
         let after = controller.certificate().await;
@@ -483,7 +498,6 @@ async fn a_kill_while_a_key_is_retired_leaves_it_to_be_retired() {
             gate.is_holding().await;
         }
         controller.process.kill();
-        drop(proxy);
         let _controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
         let retired = |status: &SealingKeyRingStatus| {
             let is = |key: &seal_api::KeyStatus| key.retired == (key.fingerprint == first);
