@@ -7,6 +7,8 @@
 
 mod backup;
 mod certificates;
+mod demands;
+mod error;
 mod installation;
 mod keep;
 mod renewal;
@@ -14,28 +16,26 @@ mod report;
 mod retirement;
 mod ring;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
-use seal_cluster::call::CallError;
-use seal_cluster::installation::{Demand, INSTALLATION_SECRET};
+use seal_cluster::installation::Demand;
 use seal_cluster::keys::{KeyState, SealingKey};
 use seal_cluster::secrets::Secrets;
-use seal_core::succession::{SigningFailed, Statement};
-use seal_core::{
-    BackupError, Certificate, CertificateError, Fingerprint, InstallationKey, KeyRing, PrivateKeyError,
-    RandomnessUnavailable, RingKey,
-};
+use seal_core::succession::Statement;
+use seal_core::{Certificate, Fingerprint, InstallationKey, KeyRing, RingKey};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::leadership::Leadership;
 use crate::settings::Settings;
 use installation::KeptInstallation;
+use ring::Version;
 
+pub(crate) use error::KeysError;
 pub(crate) use keep::Keeper;
 pub(crate) use retirement::User;
 
@@ -75,61 +75,6 @@ pub(crate) struct ListedKey {
     pub(crate) follows: Option<Statement>,
 }
 
-/// Keys that cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeysError {
-    /// The API server did not do as it was asked.
-    #[error("{doing}")]
-    Call {
-        /// What was being done.
-        doing: &'static str,
-        /// Why it failed.
-        source: CallError,
-    },
-    /// kube could not list.
-    #[error("listing key Secrets")]
-    List(#[source] Box<kube::Error>),
-    /// The installation's Secret is damaged.
-    #[error(
-        "the Secret {INSTALLATION_SECRET} holds no key of {} bytes; delete it to have it made anew",
-        InstallationKey::LENGTH
-    )]
-    Installation,
-    /// There is no key, and the first one must not be made here.
-    #[error(
-        "there is no sealing key and --require-existing-key forbids to make the first one; restore one \
-         with `seal keys restore`, or start without that flag"
-    )]
-    NoneToBegin,
-    /// A key could not be made.
-    #[error("a sealing key could not be made")]
-    Key(#[from] PrivateKeyError),
-    /// A certificate could not be made.
-    #[error("a certificate could not be made")]
-    Certificate(#[from] CertificateError),
-    /// The key before it could not vouch for it.
-    #[error(transparent)]
-    Signing(#[from] SigningFailed),
-    /// The backup could not be made.
-    #[error(transparent)]
-    Backup(#[from] BackupError),
-    /// No randomness.
-    #[error(transparent)]
-    Randomness(#[from] RandomnessUnavailable),
-    /// A defect.
-    #[error("reading keys ended early")]
-    Worker(#[from] tokio::task::JoinError),
-    /// A defect.
-    #[error("no key although one was made")]
-    None,
-}
-
-impl KeysError {
-    fn is_not_leading(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if source.is_not_leading())
-    }
-}
-
 /// Keeps the keys.
 pub(crate) struct SealingKeys {
     client: Client,
@@ -137,6 +82,8 @@ pub(crate) struct SealingKeys {
     settings: Arc<Settings>,
     installation: KeptInstallation,
     current: watch::Sender<Option<Arc<Keys>>>,
+    // The Secrets that `current` was read from: as long as they stand so, nothing is read again.
+    read: Mutex<Vec<Version>>,
 }
 
 impl SealingKeys {
@@ -168,6 +115,7 @@ impl SealingKeys {
                 settings,
                 installation,
                 current,
+                read: Mutex::default(),
             },
             key,
         ))
@@ -217,9 +165,11 @@ impl SealingKeys {
     /// [`KeysError`]; the keys stay as they were.
     async fn look(&self) -> Result<(), KeysError> {
         self.installation.refresh().await?;
-        let found = self.read().await?;
+        let Some((listed, found)) = self.read().await? else {
+            return Ok(());
+        };
         match self.primary(&found) {
-            Some(primary) => self.publish(found, primary),
+            Some(primary) => self.publish(listed, found, primary),
             None => Ok(()),
         }
     }
@@ -232,13 +182,15 @@ impl SealingKeys {
     async fn settle(&self) -> Result<(), KeysError> {
         self.installation.heal().await?;
         let epoch = self.installation.epoch();
-        let found = self.read().await?;
+        let Some((listed, found)) = self.read().await? else {
+            return Ok(());
+        };
         if let Some(primary) = self.primary(&found) {
             let chosen = found[primary].fingerprint();
             if self.installation.primary() != Some(chosen) {
                 self.installation.remember(chosen).await?;
             }
-            return self.publish(found, primary);
+            return self.publish(listed, found, primary);
         }
         if self.settings.require_existing_key {
             return Err(KeysError::NoneToBegin);
@@ -311,8 +263,19 @@ impl SealingKeys {
         })
     }
 
-    async fn read(&self) -> Result<Vec<SealingKey>, KeysError> {
-        ring::read(&self.client, &self.secrets, &self.settings).await
+    // Nothing where all is as it was read last, and the key that seals the one that was chosen.
+    async fn read(&self) -> Result<Option<(Vec<Version>, Vec<SealingKey>)>, KeysError> {
+        let listed = ring::list(&self.client, &self.settings).await?;
+        let sealing = self.sealing();
+        if sealing.is_some() && sealing == self.installation.primary() && *self.last_read() == listed {
+            return Ok(None);
+        }
+        let found = ring::read(&self.secrets, &self.settings.namespace, &listed).await?;
+        Ok(Some((listed, found)))
+    }
+
+    fn last_read(&self) -> MutexGuard<'_, Vec<Version>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn make(&self, epoch: u64, promote: bool, demand: Option<Demand<'_>>) -> Result<(), KeysError> {
@@ -332,7 +295,12 @@ impl SealingKeys {
         ring::primary(found, preferred, order, Timestamp::now())
     }
 
-    fn publish(&self, mut found: Vec<SealingKey>, primary: usize) -> Result<(), KeysError> {
+    fn publish(
+        &self,
+        versions: Vec<Version>,
+        mut found: Vec<SealingKey>,
+        primary: usize,
+    ) -> Result<(), KeysError> {
         let order = self.settings.key_order_priority;
         let seals = found[primary].fingerprint();
         found.sort_by_key(|key| (std::cmp::Reverse(ring::since(key, order)), key.fingerprint()));
@@ -340,6 +308,7 @@ impl SealingKeys {
         let before = self.current.borrow().clone();
         let known = before.as_ref().map_or(&[][..], |keys| keys.listed.as_slice());
         if known == listed && self.sealing() == Some(seals) {
+            *self.last_read() = versions;
             return Ok(());
         }
         let mut certificate = None;
@@ -362,6 +331,7 @@ impl SealingKeys {
         let (Some(certificate), Some(ring)) = (certificate, KeyRing::new(ring)) else {
             return Err(KeysError::None);
         };
+        *self.last_read() = versions;
         self.current.send_modify(|current| {
             let generation = current.as_ref().map_or(1, |keys| keys.generation + 1);
             *current = Some(Arc::new(Keys {

@@ -137,6 +137,7 @@ impl Running {
             metrics: Arc::clone(&shown.metrics),
             leadership: leadership.clone(),
             users,
+            told_forbidden: AtomicBool::new(false),
         };
         others.spawn(keeper.keep());
         others.spawn(retry_with_new_keys(

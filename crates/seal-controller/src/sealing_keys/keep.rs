@@ -5,33 +5,33 @@
 //! stands in the rooms beside this one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::Timestamp;
 use kube::Client;
 use kube::runtime::watcher::Event;
-use seal_api::{Retire, SealingKeyRing};
+use seal_api::SealingKeyRing;
 use seal_cluster::call::CallError;
 use seal_cluster::config_maps::{BACKUP, CERTIFICATES};
-use seal_cluster::installation::Demand;
-use seal_cluster::keys::KeyState;
 use seal_cluster::{sealing_key_ring, watch};
-use seal_core::{Fingerprint, Recipient};
+use seal_core::Fingerprint;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::renewal::{self, Occasion, Verdict};
-use super::report::{self, Backup, Complaint, Report};
-use super::retirement::{self, User};
-use super::{Keys, KeysError, SealingKeys, backup, certificates};
+use super::report::{self, Report};
+use super::retirement::User;
+use super::{KeysError, SealingKeys, certificates};
 use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
 const LONGEST_NAP: Duration = Duration::from_secs(3600);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+// News come in flocks, our own writes among them.
+const GATHER: Duration = Duration::from_millis(100);
 // What was refused because of other objects may be granted when those have changed.
 const SECOND_THOUGHT: Duration = Duration::from_secs(30);
 
@@ -46,36 +46,15 @@ pub(crate) struct Keeper {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) leadership: Leadership,
     pub(crate) users: Box<Users>,
+    pub(crate) told_forbidden: AtomicBool,
 }
 
-// What somebody asked of this process since the last pass that succeeded.
-#[derive(Default)]
-struct Asked {
-    // The key to be replaced, told by a signal: once another one seals, that is done.
-    replace: Option<Fingerprint>,
-    // Whether the key may be older than the cutoff: asked once, at the beginning.
-    cutoff: bool,
-}
-
-// How the backup stands after a pass.
-struct Kept {
-    held: backup::Standing,
-    backup: Backup,
-    result: Result<(), KeysError>,
-}
-
-impl Kept {
-    fn failed(held: backup::Standing, error: KeysError) -> Self {
-        let complaint = Complaint {
-            reason: "NotWritten",
-            message: error.to_string(),
-        };
-        Self {
-            held,
-            backup: Backup::Stale(complaint),
-            result: Err(error),
-        }
-    }
+/// What somebody asked of this process since the last pass that succeeded.
+pub(super) struct Asked {
+    /// The key to be replaced, told by a signal: once another one seals, that is done.
+    pub(super) replace: Option<Fingerprint>,
+    /// Whether the key may be older than the cutoff: asked once, at the beginning.
+    pub(super) cutoff: bool,
 }
 
 impl Keeper {
@@ -98,16 +77,20 @@ impl Keeper {
         let (mut failures, mut wake) = (0_u32, Instant::now());
         let mut leads = self.leadership.leads();
         loop {
+            let soon = wake.min(Instant::now() + GATHER);
             tokio::select! {
-                Some((_, event)) = secrets.next() => match event {
-                    Ok(Event::Init | Event::InitApply(_)) => continue,
-                    Ok(_) => {}
-                    Err(error) => {
-                        warn!(%error, "the watch of key Secrets is taken up again");
-                        continue;
+                Some((_, event)) = secrets.next() => {
+                    match event {
+                        Ok(Event::Init | Event::InitApply(_)) => {}
+                        Ok(_) => wake = soon,
+                        Err(error) => warn!(%error, "the watch of key Secrets is taken up again"),
                     }
-                },
-                Some(()) = others.next() => {}
+                    continue;
+                }
+                Some(()) = others.next() => {
+                    wake = soon;
+                    continue;
+                }
                 _ = told.recv() => asked.replace = self.keys.sealing(),
                 () = self.leadership.turns(leads) => {}
                 () = tokio::time::sleep_until(wake) => {}
@@ -173,7 +156,7 @@ impl Keeper {
             self.tell(ring, &report).await?;
         }
         // Told first: whoever reads the status learns why.
-        certificates?;
+        self.unless_forbidden(certificates)?;
         kept.result?;
         let due = self.keys.due_in(Timestamp::now());
         let due = due.filter(|_| ring.is_none_or(|ring| ring.spec.primary.is_none()));
@@ -192,183 +175,19 @@ impl Keeper {
         }
     }
 
-    async fn pin(
-        &self,
-        ring: Option<&SealingKeyRing>,
-        complaints: &mut Vec<Complaint>,
-    ) -> Result<(), KeysError> {
-        let Some(named) = ring.and_then(|ring| ring.spec.primary.as_deref()) else {
-            return Ok(());
-        };
-        let known = self.keys.current.borrow().clone();
-        let key = known.and_then(|keys| {
-            let found = keys
-                .listed
-                .iter()
-                .find(|key| key.fingerprint.to_string() == named);
-            found.filter(|key| key.may_seal).map(|key| key.fingerprint)
-        });
-        match key {
-            Some(key) if self.keys.sealing() == Some(key) => Ok(()),
-            Some(key) => self.keys.promote(key).await,
-            None => {
-                complaints.push(Complaint {
-                    reason: "PrimaryUnknown",
-                    message: format!(
-                        "spec.primary: there is no key {named} in use; `seal keys ls` shows which there are"
-                    ),
-                });
-                Ok(())
-            }
+    // Under a role of upstream's there are no certificates for all: said once, and the keys are kept.
+    fn unless_forbidden(&self, done: Result<(), KeysError>) -> Result<(), KeysError> {
+        let Err(error) = done else { return Ok(()) };
+        if !error.is_forbidden() {
+            return Err(error);
         }
-    }
-
-    // Returns how long somebody who asked has to wait.
-    async fn renew(
-        &self,
-        ring: Option<&SealingKeyRing>,
-        asked: &Asked,
-        complaints: &mut Vec<Complaint>,
-    ) -> Result<Option<Duration>, KeysError> {
-        let (renewed, last) = self.keys.installation.renewed();
-        let word = ring.and_then(|ring| ring.spec.renew.as_deref());
-        let word = word.filter(|word| renewed.as_deref() != Some(word));
-        // What the last look was about: if somebody else makes that key meanwhile, it is found made.
-        let epoch = self.keys.installation.epoch();
-        let now = Timestamp::now();
-        let occasion = Occasion {
-            interrupted: self.keys.was_interrupted(),
-            aged: self.keys.due_in(now) == Some(Duration::ZERO) || asked.cutoff && self.keys.is_cut_off(),
-            pinned: ring.is_some_and(|ring| ring.spec.primary.is_some()),
-            word,
-            signalled: asked.replace.is_some() && asked.replace == self.keys.sealing(),
-            last,
-        };
-        match renewal::judge(&occasion, now) {
-            Verdict::Nothing => Ok(None),
-            Verdict::Wait(left) => {
-                complaints.push(Complaint {
-                    reason: "RenewalWaits",
-                    message: format!(
-                        "spec.renew: another key was asked for just now; this one follows in {} s",
-                        left.as_secs() + 1
-                    ),
-                });
-                Ok(Some(left))
-            }
-            Verdict::Make { asked } => {
-                let demand = asked.then_some(Demand { word, now });
-                self.keys.renew(epoch, !occasion.pinned, demand).await?;
-                Ok(None)
-            }
+        if !self.told_forbidden.swap(true, Ordering::Relaxed) {
+            warn!(
+                "the ConfigMap seal-certificates is not kept: grant get, list, watch, create and update on \
+                 configmaps in the controller's namespace"
+            );
         }
-    }
-
-    // Returns whether to think again soon.
-    async fn retire(&self, wanted: &[Retire], complaints: &mut Vec<Complaint>) -> Result<bool, KeysError> {
-        let keys = self.keys.current.borrow().clone().ok_or(KeysError::None)?;
-        let mut refused = false;
-        for wanted in wanted {
-            let state = match wanted.compromised {
-                true => KeyState::Compromised,
-                false => KeyState::Retired,
-            };
-            let key = keys.listed.iter().find(|key| {
-                let open = key.state == KeyState::Active;
-                key.fingerprint.to_string() == wanted.fingerprint && (open || wanted.compromised)
-            });
-            let Some(key) = key.filter(|key| key.state != state) else {
-                continue;
-            };
-            let users = match (self.users)() {
-                None if !wanted.compromised => {
-                    refused = true;
-                    complaints.push(Complaint {
-                        reason: "RetireWaits",
-                        message: "spec.retire: not all SealedSecrets are known yet".to_owned(),
-                    });
-                    continue;
-                }
-                users => users.unwrap_or_default(),
-            };
-            let sealing = self.keys.sealing();
-            match retirement::judge(key.fingerprint, sealing, wanted.compromised, &users) {
-                Ok(()) => self.keys.relabel(&key.secret, state).await?,
-                Err(refusal) => {
-                    refused = true;
-                    complaints.push(Complaint {
-                        reason: "RetireRefused",
-                        message: format!("spec.retire: {refusal}"),
-                    });
-                }
-            }
-        }
-        Ok(refused)
-    }
-
-    async fn back_up(&self, ring: Option<&SealingKeyRing>, keys: &Keys) -> Kept {
-        let namespace = &self.settings.namespace;
-        let recipients = self.recipients(ring);
-        let standing = backup::find(&self.client, namespace).await;
-        let (map, held) = match standing {
-            Ok(standing) => standing,
-            Err(error) => return Kept::failed(backup::Standing::default(), error),
-        };
-        let recipients = match recipients {
-            Ok(recipients) => recipients,
-            Err(complaint) => {
-                return Kept {
-                    held,
-                    backup: Backup::Stale(complaint),
-                    result: Ok(()),
-                };
-            }
-        };
-        let desired = backup::Standing::of(&keys.listed, &recipients);
-        if recipients.is_empty() || held == desired {
-            let backup = match recipients.is_empty() {
-                true => Backup::NotConfigured,
-                false => Backup::Fresh,
-            };
-            return Kept {
-                held,
-                backup,
-                result: Ok(()),
-            };
-        }
-        let writing = backup::Writing {
-            client: &self.client,
-            namespace,
-            keys: &keys.listed,
-            recipients,
-        };
-        match writing.write(&desired, map.as_ref()).await {
-            Ok(()) => Kept {
-                held: desired,
-                backup: Backup::Fresh,
-                result: Ok(()),
-            },
-            Err(error) => Kept::failed(held, error),
-        }
-    }
-
-    // A recipient that cannot be read is no reason to leave the others without their backup written
-    // earlier, but one to write none that lacks him.
-    fn recipients(&self, ring: Option<&SealingKeyRing>) -> Result<Vec<Recipient>, Complaint> {
-        let mut recipients = self.settings.backup_recipients();
-        let asked = ring.and_then(|ring| ring.spec.backup.as_ref());
-        for (at, text) in asked
-            .into_iter()
-            .flat_map(|backup| &backup.recipients)
-            .enumerate()
-        {
-            let recipient = text.parse().map_err(|error| Complaint {
-                reason: "InvalidRecipient",
-                message: format!("spec.backup.recipients[{at}]: {error}"),
-            })?;
-            recipients.push(recipient);
-        }
-        Ok(recipients)
+        Ok(())
     }
 
     async fn tell(&self, ring: &SealingKeyRing, report: &Report<'_>) -> Result<(), KeysError> {

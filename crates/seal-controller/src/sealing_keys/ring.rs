@@ -18,39 +18,61 @@ use tracing::warn;
 use super::KeysError;
 use crate::settings::{KeyOrder, Settings};
 
-/// All keys, also those that are retired, in the order of their Secrets.
+/// One state of one key Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    name: String,
+    uid: Option<String>,
+    resource_version: Option<String>,
+}
+
+impl Version {
+    fn of(listed: PartialObjectMeta<CoreSecret>) -> Self {
+        let metadata = listed.metadata;
+        Self {
+            name: metadata.name.unwrap_or_default(),
+            uid: metadata.uid,
+            resource_version: metadata.resource_version,
+        }
+    }
+}
+
+/// The Secrets of all keys, also of those that are retired.
+///
+/// # Errors
+/// [`KeysError`].
+pub(super) async fn list(client: &Client, settings: &Settings) -> Result<Vec<Version>, KeysError> {
+    let failed = |error| KeysError::List(Box::new(error));
+    let secrets: Api<CoreSecret> = Api::namespaced(client.clone(), &settings.namespace);
+    let states = [KEY_ACTIVE, KEY_RETIRED, KEY_COMPROMISED].join(",");
+    let keys = ListParams::default().labels(&format!("{KEY_LABEL} in ({states})"));
+    let listed = secrets.list_metadata(&keys).await.map_err(failed)?;
+    let mut versions: Vec<Version> = listed.items.into_iter().map(Version::of).collect();
+    // Before 0.9, upstream had one key of just that name and without a label.
+    let oldest = &settings.key_prefix;
+    if !versions.iter().any(|version| version.name == *oldest) {
+        let found = secrets.get_metadata_opt(oldest).await.map_err(failed)?;
+        versions.extend(found.map(Version::of));
+    }
+    Ok(versions)
+}
+
+/// The keys in those Secrets.
 ///
 /// # Errors
 /// [`KeysError`]; a Secret that holds no usable key is reported and passed by.
 pub(super) async fn read(
-    client: &Client,
     secrets: &Secrets,
-    settings: &Settings,
+    namespace: &str,
+    listed: &[Version],
 ) -> Result<Vec<SealingKey>, KeysError> {
-    let namespace = &settings.namespace;
-    let listed: Api<PartialObjectMeta<CoreSecret>> = Api::namespaced(client.clone(), namespace);
-    let states = [KEY_ACTIVE, KEY_RETIRED, KEY_COMPROMISED].join(",");
-    let keys = ListParams::default().labels(&format!("{KEY_LABEL} in ({states})"));
-    let listed = listed
-        .list_metadata(&keys)
-        .await
-        .map_err(|error| KeysError::List(Box::new(error)))?;
-    let mut names: Vec<String> = listed
-        .items
-        .into_iter()
-        .filter_map(|item| item.metadata.name)
-        .collect();
-    // Before 0.9, upstream had one key of just that name and without a label.
-    if !names.contains(&settings.key_prefix) {
-        names.push(settings.key_prefix.clone());
-    }
     let mut held = Vec::new();
-    for name in names {
+    for version in listed {
         let call = |source| KeysError::Call {
             doing: "reading a key Secret",
             source,
         };
-        held.extend(secrets.find(namespace, &name).await.map_err(call)?);
+        held.extend(secrets.find(namespace, &version.name).await.map_err(call)?);
     }
     Ok(tokio::task::spawn_blocking(move || {
         let usable = |secret| {

@@ -1,0 +1,242 @@
+//! What is asked of the keys, done: by the SealingKeyRing, by a signal, by their age. What cannot be done
+//! is a complaint, and the rest is done all the same.
+//!
+//! Whether a deed is due is judged in the rooms beside this one; when all this runs, `keep` knows.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use seal_api::{Retire, SealingKeyRing};
+use seal_cluster::installation::Demand;
+use seal_cluster::keys::KeyState;
+use seal_core::Recipient;
+
+use super::keep::{Asked, Keeper};
+use super::renewal::{self, Occasion, Verdict};
+use super::report::{Backup, Complaint};
+use super::{Keys, KeysError, backup, retirement};
+
+/// How the backup stands after a pass.
+pub(super) struct Kept {
+    pub(super) held: backup::Standing,
+    pub(super) backup: Backup,
+    pub(super) result: Result<(), KeysError>,
+}
+
+impl Kept {
+    fn failed(held: backup::Standing, error: KeysError) -> Self {
+        let complaint = Complaint {
+            reason: "NotWritten",
+            message: error.to_string(),
+        };
+        Self {
+            held,
+            backup: Backup::Stale(complaint),
+            result: Err(error),
+        }
+    }
+}
+
+impl Keeper {
+    /// Lets the key seal that is named.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub(super) async fn pin(
+        &self,
+        ring: Option<&SealingKeyRing>,
+        complaints: &mut Vec<Complaint>,
+    ) -> Result<(), KeysError> {
+        let Some(named) = ring.and_then(|ring| ring.spec.primary.as_deref()) else {
+            return Ok(());
+        };
+        let known = self.keys.current.borrow().clone();
+        let key = known.and_then(|keys| {
+            let found = keys
+                .listed
+                .iter()
+                .find(|key| key.fingerprint.to_string() == named);
+            found.filter(|key| key.may_seal).map(|key| key.fingerprint)
+        });
+        match key {
+            Some(key) if self.keys.sealing() == Some(key) => Ok(()),
+            Some(key) => self.keys.promote(key).await,
+            None => {
+                complaints.push(Complaint {
+                    reason: "PrimaryUnknown",
+                    message: format!(
+                        "spec.primary: there is no key {named} in use; `seal keys ls` shows which there are"
+                    ),
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes a key where one is wanted. Returns how long somebody who asked has to wait.
+    ///
+    /// # Errors
+    /// [`KeysError`]; done again, it makes no second key.
+    pub(super) async fn renew(
+        &self,
+        ring: Option<&SealingKeyRing>,
+        asked: &Asked,
+        complaints: &mut Vec<Complaint>,
+    ) -> Result<Option<Duration>, KeysError> {
+        let (renewed, last) = self.keys.installation.renewed();
+        let word = ring.and_then(|ring| ring.spec.renew.as_deref());
+        let word = word.filter(|word| renewed.as_deref() != Some(word));
+        // What the last look was about: if somebody else makes that key meanwhile, it is found made.
+        let epoch = self.keys.installation.epoch();
+        let now = Timestamp::now();
+        let occasion = Occasion {
+            interrupted: self.keys.was_interrupted(),
+            aged: self.keys.due_in(now) == Some(Duration::ZERO) || asked.cutoff && self.keys.is_cut_off(),
+            pinned: ring.is_some_and(|ring| ring.spec.primary.is_some()),
+            word,
+            signalled: asked.replace.is_some() && asked.replace == self.keys.sealing(),
+            last,
+        };
+        match renewal::judge(&occasion, now) {
+            Verdict::Nothing => Ok(None),
+            Verdict::Wait(left) => {
+                complaints.push(Complaint {
+                    reason: "RenewalWaits",
+                    message: format!(
+                        "spec.renew: another key was asked for just now; this one follows in {} s",
+                        left.as_secs() + 1
+                    ),
+                });
+                Ok(Some(left))
+            }
+            Verdict::Make { asked } => {
+                let demand = asked.then_some(Demand { word, now });
+                self.keys.renew(epoch, !occasion.pinned, demand).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Retires those that may be. Returns whether to think again soon.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub(super) async fn retire(
+        &self,
+        wanted: &[Retire],
+        complaints: &mut Vec<Complaint>,
+    ) -> Result<bool, KeysError> {
+        let keys = self.keys.current.borrow().clone().ok_or(KeysError::None)?;
+        let mut refused = false;
+        for wanted in wanted {
+            let state = match wanted.compromised {
+                true => KeyState::Compromised,
+                false => KeyState::Retired,
+            };
+            let key = keys.listed.iter().find(|key| {
+                let open = key.state == KeyState::Active;
+                key.fingerprint.to_string() == wanted.fingerprint && (open || wanted.compromised)
+            });
+            let Some(key) = key.filter(|key| key.state != state) else {
+                continue;
+            };
+            let users = match (self.users)() {
+                None if !wanted.compromised => {
+                    refused = true;
+                    complaints.push(Complaint {
+                        reason: "RetireWaits",
+                        message: "spec.retire: not all SealedSecrets are known yet".to_owned(),
+                    });
+                    continue;
+                }
+                users => users.unwrap_or_default(),
+            };
+            let sealing = self.keys.sealing();
+            match retirement::judge(key.fingerprint, sealing, wanted.compromised, &users) {
+                Ok(()) => self.keys.relabel(&key.secret, state).await?,
+                Err(refusal) => {
+                    refused = true;
+                    complaints.push(Complaint {
+                        reason: "RetireRefused",
+                        message: format!("spec.retire: {refusal}"),
+                    });
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Brings the backup up to date, if somebody is to have one.
+    pub(super) async fn back_up(&self, ring: Option<&SealingKeyRing>, keys: &Keys) -> Kept {
+        let namespace = &self.settings.namespace;
+        let recipients = self.recipients(ring);
+        let standing = backup::find(&self.client, namespace).await;
+        let (map, held) = match standing {
+            Ok(standing) => standing,
+            // Nobody asked for one.
+            Err(_) if recipients.as_ref().is_ok_and(Vec::is_empty) => {
+                return Kept {
+                    held: backup::Standing::default(),
+                    backup: Backup::NotConfigured,
+                    result: Ok(()),
+                };
+            }
+            Err(error) => return Kept::failed(backup::Standing::default(), error),
+        };
+        let recipients = match recipients {
+            Ok(recipients) => recipients,
+            Err(complaint) => {
+                return Kept {
+                    held,
+                    backup: Backup::Stale(complaint),
+                    result: Ok(()),
+                };
+            }
+        };
+        let desired = backup::Standing::of(&keys.listed, &recipients);
+        if recipients.is_empty() || held == desired {
+            let backup = match recipients.is_empty() {
+                true => Backup::NotConfigured,
+                false => Backup::Fresh,
+            };
+            return Kept {
+                held,
+                backup,
+                result: Ok(()),
+            };
+        }
+        let writing = backup::Writing {
+            client: &self.client,
+            namespace,
+            keys: &keys.listed,
+            recipients,
+        };
+        match writing.write(&desired, map.as_ref()).await {
+            Ok(()) => Kept {
+                held: desired,
+                backup: Backup::Fresh,
+                result: Ok(()),
+            },
+            Err(error) => Kept::failed(held, error),
+        }
+    }
+
+    // A recipient that cannot be read is no reason to leave the others without their backup written
+    // earlier, but one to write none that lacks him.
+    fn recipients(&self, ring: Option<&SealingKeyRing>) -> Result<Vec<Recipient>, Complaint> {
+        let mut recipients = self.settings.backup_recipients();
+        let asked = ring.and_then(|ring| ring.spec.backup.as_ref());
+        for (at, text) in asked
+            .into_iter()
+            .flat_map(|backup| &backup.recipients)
+            .enumerate()
+        {
+            let recipient = text.parse().map_err(|error| Complaint {
+                reason: "InvalidRecipient",
+                message: format!("spec.backup.recipients[{at}]: {error}"),
+            })?;
+            recipients.push(recipient);
+        }
+        Ok(recipients)
+    }
+}

@@ -1,0 +1,73 @@
+//! Why keys cannot be had. What is then said or tried again is for those who asked for them.
+
+use seal_cluster::call::CallError;
+use seal_cluster::installation::INSTALLATION_SECRET;
+use seal_core::succession::SigningFailed;
+use seal_core::{BackupError, CertificateError, InstallationKey, PrivateKeyError, RandomnessUnavailable};
+
+/// Keys that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeysError {
+    /// The API server did not do as it was asked.
+    #[error("{doing}")]
+    Call {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        source: CallError,
+    },
+    /// kube could not list.
+    #[error("listing key Secrets")]
+    List(#[source] Box<kube::Error>),
+    /// The installation's Secret is damaged.
+    #[error(
+        "the Secret {INSTALLATION_SECRET} holds no key of {} bytes; delete it to have it made anew",
+        InstallationKey::LENGTH
+    )]
+    Installation,
+    /// There is no key, and the first one must not be made here.
+    #[error(
+        "there is no sealing key and --require-existing-key forbids to make the first one; restore one \
+         with `seal keys restore`, or start without that flag"
+    )]
+    NoneToBegin,
+    /// A key could not be made.
+    #[error("a sealing key could not be made")]
+    Key(#[from] PrivateKeyError),
+    /// A certificate could not be made.
+    #[error("a certificate could not be made")]
+    Certificate(#[from] CertificateError),
+    /// The key before it could not vouch for it.
+    #[error(transparent)]
+    Signing(#[from] SigningFailed),
+    /// The backup could not be made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// No randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessUnavailable),
+    /// A defect.
+    #[error("reading keys ended early")]
+    Worker(#[from] tokio::task::JoinError),
+    /// A defect.
+    #[error("no key although one was made")]
+    None,
+}
+
+impl KeysError {
+    /// Whether the role does not cover it.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(
+            self,
+            Self::Call {
+                source: CallError::Refused { code: 403, .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether another replica leads.
+    pub(super) fn is_not_leading(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.is_not_leading())
+    }
+}
