@@ -293,3 +293,64 @@ fn an_api_server_that_refuses_is_not_quoted() {
     );
     assert!(!output.err().contains("canary"), "{}", output.err());
 }
+
+#[test]
+fn a_name_that_stands_for_another_key_is_told_and_that_key_stays() {
+    let bench = Bench::new();
+    let path = "/api/v1/namespaces/kube-system/secrets";
+    let encoded = encode_base64(bench.read("other.pem").as_bytes());
+    let other = format!(
+        r#"{{"kind":"Secret","metadata":{{"name":"sealed-secrets-key-restored-1"}},"data":{{"tls.key":"{encoded}"}}}}"#
+    );
+    let server = Server::start(vec![
+        (format!("POST {path} "), 409, "{}".to_owned()),
+        (format!("GET {path}/sealed-secrets-key-restored-1 "), 200, other),
+    ]);
+    server.kubeconfig(&bench, "config");
+    bench.write("id.txt", "");
+    let output = bench.seal("keys restore key.pem -I id.txt --apply --kubeconfig config");
+    refused(
+        &output,
+        5,
+        "kube-system/sealed-secrets-key-restored-1 stands for something else",
+    );
+    let same = encode_base64(bench.read("key.pem").as_bytes());
+    let same = format!(
+        r#"{{"kind":"Secret","metadata":{{"name":"sealed-secrets-key-restored-1"}},"data":{{"tls.key":"{same}"}}}}"#
+    );
+    let server = Server::start(vec![
+        (format!("POST {path} "), 409, "{}".to_owned()),
+        (format!("GET {path}/sealed-secrets-key-restored-1 "), 200, same),
+    ]);
+    server.kubeconfig(&bench, "config");
+    let output = bench.seal("keys restore key.pem -I id.txt --apply --kubeconfig config");
+    done(&output);
+    assert!(output.err().contains("stands already"), "{}", output.err());
+}
+
+#[test]
+fn where_a_cluster_knows_no_key_rings_the_primary_is_noted_in_the_installations_secret() {
+    let bench = Bench::new();
+    let secret = "PATCH /api/v1/namespaces/kube-system/secrets/seal-installation-key ".to_owned();
+    let server = Server::start(vec![(
+        secret,
+        200,
+        r#"{"kind":"Secret","metadata":{}}"#.to_owned(),
+    )]);
+    server.kubeconfig(&bench, "config");
+    let name = "SHA256:dN9SaYeyOQjr3Uj6ELd50H3YjJF4QdwEVRMhE3Z6RY0";
+    done(&bench.seal(&format!("keys primary {name} --kubeconfig config")));
+    let asked = server.asked.lock().unwrap().last().cloned().unwrap();
+    assert!(
+        asked.contains("application/merge-patch+json") && asked.contains(name),
+        "{asked}"
+    );
+    for words in [
+        "keys renew",
+        "keys primary --release",
+        &format!("keys retire {name}"),
+    ] {
+        let output = bench.seal(&format!("{words} --kubeconfig config"));
+        refused(&output, 7, "the cluster does not know SealingKeyRings");
+    }
+}
