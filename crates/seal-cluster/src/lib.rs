@@ -1,6 +1,7 @@
 //! Kubernetes for the engine: watches, object needs, steps, status, events, and who leads.
 
 pub mod apply;
+pub mod backup;
 pub mod call;
 pub mod config_maps;
 pub mod events;

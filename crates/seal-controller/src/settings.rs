@@ -21,7 +21,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use jiff::Timestamp;
-use seal_core::{KeySize, Recipient};
+use seal_cluster::backup::Recipient;
+use seal_core::KeySize;
 
 pub use leader_election::LeaderElection;
 pub use without_effect::WithoutEffect;

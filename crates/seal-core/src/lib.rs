@@ -1,10 +1,9 @@
 //! Sealed-secrets envelopes, sealing keys and the key ring: bytes in, bytes out.
 //!
 //! Pure: no files, clock, network or environment. Session keys come from the [`RandomSource`] handed
-//! in; OAEP padding, blinding and key generation use aws-lc's own generator, backups age's. Kubernetes objects are
+//! in; OAEP padding, blinding and key generation use aws-lc's own generator. Kubernetes objects are
 //! the business of `seal-api`, what to do with them that of `seal-engine`.
 
-mod backup;
 mod certificate;
 mod envelope;
 mod fingerprint;
@@ -20,7 +19,6 @@ mod random;
 mod scope;
 pub mod succession;
 
-pub use backup::{BackupError, InvalidRecipient, Recipient, back_up};
 pub use certificate::{Certificate, CertificateError, SelfSigned};
 pub use envelope::{Envelope, EnvelopeError, SealError, seal};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};

@@ -1,4 +1,4 @@
-//! Backups of sealing keys: to whom, and opened again. How they are encrypted is `seal-core`'s, what is
+//! Backups of sealing keys: to whom, and opened again. How they are encrypted is `seal-cluster`'s, what is
 //! in them the caller's.
 
 use std::io::Read;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use age::armor::ArmoredReader;
 use age::{DecryptError, Decryptor};
-use seal_core::{Recipient, back_up};
+use seal_cluster::backup::{Recipient, back_up};
 use zeroize::Zeroizing;
 
 use crate::command_error::CommandError;

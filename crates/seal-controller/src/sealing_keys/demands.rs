@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use seal_api::{Retire, SealingKeyRing};
+use seal_cluster::backup::Recipient;
 use seal_cluster::installation::Demand;
 use seal_cluster::keys::KeyState;
-use seal_core::Recipient;
 
 use super::keep::{Asked, Keeper};
 use super::renewal::{self, Occasion, Verdict};

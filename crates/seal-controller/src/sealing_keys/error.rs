@@ -1,9 +1,10 @@
 //! Why keys cannot be had. What is then said or tried again is for those who asked for them.
 
+use seal_cluster::backup::BackupError;
 use seal_cluster::call::CallError;
 use seal_cluster::installation::INSTALLATION_SECRET;
 use seal_core::succession::SigningFailed;
-use seal_core::{BackupError, CertificateError, InstallationKey, PrivateKeyError, RandomnessUnavailable};
+use seal_core::{CertificateError, InstallationKey, PrivateKeyError, RandomnessUnavailable};
 
 /// Keys that cannot be had.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use seal_core::{InvalidRecipient, Recipient};
+use seal_cluster::backup::{InvalidRecipient, Recipient};
 
 /// age recipients between commas. What is none is told later and by its place: a refusal by clap would
 /// repeat it, and it may be an identity given by mistake.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kube::api::ListParams;
 use seal_api::annotations;
-use seal_testbed::{Canary, Fault, FaultProxy, Rule, wait_for};
+use seal_testbed::{Canary, Fault, FaultProxy, Rule, Seen, wait_for};
 use serde_json::json;
 
 use super::ground::{Controller, SOON, place_of, plane, value};
@@ -145,7 +145,13 @@ async fn an_answer_that_is_no_secret_is_told_without_a_word_of_it() {
 async fn a_key_that_was_made_but_not_read_seals_in_the_end_and_no_second_one_is_made() {
     let (proxy, controller) = proxied("renewing").await;
     let before = controller.certificate().await;
-    // One answer for the request and one for the news of the Secret: the third comes from nobody's prompting.
+    // Before that, lists are for the watch.
+    let watches = wait_for("the watch of key Secrets", SOON, async || {
+        let watch = |seen: &Seen| seen.verb == "watch" && seen.uri.contains("sealed-secrets-key");
+        Ok(proxy.seen().iter().any(watch).then_some(()))
+    });
+    watches.await.unwrap();
+    // One answer for the request: the others come from nobody's prompting.
     proxy.inject(Rule::on("list", SECRETS, Fault::ServerError).times(3));
     let pid = rustix::process::Pid::from_raw(i32::try_from(controller.process.pid()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();

@@ -1,5 +1,6 @@
 //! Backups of sealing keys: text encrypted to age recipients, armoured, so that `age -d` opens it as
 //! well. What is in a backup, and where it is kept, is its caller's affair; opening one is the CLI's.
+//! Here and not in the core: age brings files and futures along.
 
 use std::io::Write;
 use std::str::FromStr;
