@@ -33,7 +33,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -
 }
 
 fn block_on_within<T>(
-    limit: std::time::Duration,
+    limit: Duration,
     work: impl Future<Output = Result<T, CommandError>>,
 ) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -63,7 +63,7 @@ pub(crate) fn context_namespace(cluster: &ClusterArguments) -> Result<Namespace,
 /// Runs `work`, which looks at what stands there, to its end.
 pub(crate) fn looking<T>(
     cluster: &ClusterArguments,
-    limit: std::time::Duration,
+    limit: Duration,
     work: impl AsyncFnOnce(&Look) -> Result<T, CommandError>,
 ) -> Result<T, CommandError> {
     let Connection { config, server, .. } = connection(cluster)?;

@@ -12,7 +12,7 @@ use seal_document::{DuplicateKeys, Format, Limits, Schema, Value, parse};
 use serde::Deserialize;
 
 use super::{Look, Seen, Wanted, seen};
-use crate::keys::{INSTALLATION_SECRET, Installation};
+use crate::installation::{INSTALLATION_SECRET, Installation};
 use crate::watch::Watched;
 
 /// A SealedSecret, or the metadata of something that cannot be read as one.

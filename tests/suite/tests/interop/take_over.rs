@@ -11,7 +11,8 @@ use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::{Client, ResourceExt};
 use seal_api::{SealedSecret, annotations};
-use seal_cluster::keys::{INSTALLATION_SECRET, KeySecretShape, key_secret};
+use seal_cluster::installation::INSTALLATION_SECRET;
+use seal_cluster::keys::{KeySecretShape, key_secret};
 use seal_core::{
     Certificate, KeySize, PrivateKey, PublicKey, Scope, SelfSigned, SystemRandom, encode_base64,
 };

@@ -3,7 +3,8 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
-use seal_cluster::keys::{Installation, is_active, read_key};
+use seal_cluster::installation::Installation;
+use seal_cluster::keys::{is_active, read_key};
 use seal_cluster::look::{Look, Seen};
 use seal_core::Fingerprint;
 
@@ -107,7 +108,7 @@ impl Keys {
                 format!("{primary} was chosen to seal, and its Secret is not there"),
             )
             .code("primary-missing")
-            .remedy("restore that key, or choose another in seal-installation-key")
+            .remedy("restore that key, or choose another: `seal keys primary FINGERPRINT`")
         } else if served.is_some_and(|served| served.to_string() != *primary) {
             Check::warning(
                 about,
