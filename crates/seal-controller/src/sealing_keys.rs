@@ -360,22 +360,31 @@ impl ListedKey {
     }
 }
 
-// What `find` finds, once it is there. It is told whether this replica leads, and so may make it.
+// What `find` finds, once it is there. It is told whether this replica leads, and so may make it. A
+// cluster that does not answer yet, or a role that is not granted yet, is no reason to end: whoever
+// starts a controller again does so after ever longer pauses.
 async fn until_there<T>(
     leadership: &mut Leadership,
     find: impl AsyncFn(bool) -> Result<Option<T>, KeysError>,
 ) -> Result<T, KeysError> {
+    let mut failures = 0;
     loop {
         let leads = leadership.leads();
-        match find(leads).await {
+        let nap = match find(leads).await {
             Ok(Some(found)) => return Ok(found),
-            Ok(None) => {}
-            Err(error) if error.is_not_leading() => {}
+            Ok(None) => LOOK_AGAIN,
+            Err(error) if error.is_not_leading() => LOOK_AGAIN,
+            Err(error) if error.is_of_the_cluster() => {
+                let error = anyhow::Error::new(error);
+                warn!(error = format!("{error:#}"), "not ready, and tried again");
+                failures += 1;
+                keep::pause(failures - 1)
+            }
             Err(error) => return Err(error),
-        }
+        };
         tokio::select! {
             () = leadership.turns(leads) => {}
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = tokio::time::sleep(nap) => {}
         }
     }
 }

@@ -67,6 +67,11 @@ impl KeysError {
         )
     }
 
+    /// Whether the cluster did not do as it was asked, which may pass.
+    pub(super) fn is_of_the_cluster(&self) -> bool {
+        matches!(self, Self::Call { .. } | Self::List(_))
+    }
+
     /// Whether another replica leads.
     pub(super) fn is_not_leading(&self) -> bool {
         matches!(self, Self::Call { source, .. } if source.is_not_leading())

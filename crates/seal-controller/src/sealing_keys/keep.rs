@@ -206,7 +206,7 @@ impl Keeper {
     }
 }
 
-fn pause(failures: u32) -> Duration {
+pub(super) fn pause(failures: u32) -> Duration {
     let seconds = 1_u64.checked_shl(failures).unwrap_or(u64::MAX);
     Duration::from_secs(seconds).min(LONGEST_PAUSE)
 }

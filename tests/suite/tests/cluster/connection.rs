@@ -167,3 +167,27 @@ async fn a_key_that_was_made_but_not_read_seals_in_the_end_and_no_second_one_is_
     let log = controller.process.log();
     assert_eq!(log.matches("could not be brought up to date").count(), 3, "{log}");
 }
+
+#[tokio::test]
+async fn a_controller_that_starts_while_nobody_answers_waits_and_begins_when_somebody_does() {
+    let proxy = FaultProxy::start(plane().await).await.unwrap();
+    proxy.inject(Rule::on("*", "*", Fault::Cut));
+    super::ground::grant("early").await.unwrap();
+    let kubeconfig = proxy.kubeconfig(&super::ground::account("early")).await.unwrap();
+    let flags = [
+        "--all-namespaces=false",
+        "--key-renew-period=0",
+        "--leader-elect=false",
+    ];
+    let mut controller = Controller::launch("early", &flags, &kubeconfig).await.unwrap();
+    let waits = wait_for("it to say that it waits", SOON, async || {
+        let log = controller.process.log();
+        Ok((log.matches("not ready, and tried again").count() > 1).then_some(()))
+    });
+    waits.await.unwrap();
+    proxy.clear();
+    controller.wait_until_ready().await.unwrap();
+    let place = place_of(&controller).await;
+    place.create(&place.object("db", &[("foo", "bar")])).await;
+    place.synced("db").await;
+}
