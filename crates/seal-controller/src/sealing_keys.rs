@@ -190,7 +190,12 @@ impl SealingKeys {
             if self.installation.primary() != Some(chosen) {
                 self.installation.remember(chosen).await?;
             }
-            return self.publish(listed, found, primary);
+            self.publish(listed, found, primary)?;
+            // Somebody else made a key meanwhile: what was read does not know of it yet.
+            return match self.installation.epoch() == epoch {
+                true => Ok(()),
+                false => self.look().await,
+            };
         }
         if self.settings.require_existing_key {
             return Err(KeysError::NoneToBegin);
