@@ -24,6 +24,14 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    fn not_configured() -> Self {
+        Self {
+            held: backup::Standing::default(),
+            backup: Backup::NotConfigured,
+            result: Ok(()),
+        }
+    }
+
     fn failed(held: backup::Standing, error: KeysError) -> Self {
         let complaint = Complaint {
             reason: "NotWritten",
@@ -169,17 +177,15 @@ impl Keeper {
     pub(super) async fn back_up(&self, ring: Option<&SealingKeyRing>, keys: &Keys) -> Kept {
         let namespace = &self.settings.namespace;
         let recipients = self.recipients(ring);
+        let nobody = recipients.as_ref().is_ok_and(Vec::is_empty);
+        if nobody && ring.is_none() {
+            return Kept::not_configured();
+        }
         let standing = backup::find(&self.client, namespace).await;
         let (map, held) = match standing {
             Ok(standing) => standing,
-            // Nobody asked for one.
-            Err(_) if recipients.as_ref().is_ok_and(Vec::is_empty) => {
-                return Kept {
-                    held: backup::Standing::default(),
-                    backup: Backup::NotConfigured,
-                    result: Ok(()),
-                };
-            }
+            // Under a role of upstream's there is none to be seen.
+            Err(_) if nobody => return Kept::not_configured(),
             Err(error) => return Kept::failed(backup::Standing::default(), error),
         };
         let recipients = match recipients {
