@@ -57,12 +57,19 @@ pub(crate) async fn our_controller_as(
 ) -> anyhow::Result<Process> {
     let program = ours("seal-controller", "seal-controller")?;
     let process = Process::start_as_pod(plane, (HOME, account), &program, flags, []).await?;
-    wait_for("our controller to hand out its certificate", SOON, async || {
-        if let Some(code) = process.exit_code()? {
-            return Ok(Some(Err(anyhow::anyhow!("ended with {code}: {}", process.log()))));
-        }
-        Ok(served_certificate(plane).await.ok().map(|_| Ok(())))
-    })
+    wait_for(
+        "our controller to be ready and hand out its certificate",
+        SOON,
+        async || {
+            if let Some(code) = process.exit_code()? {
+                return Ok(Some(Err(anyhow::anyhow!("ended with {code}: {}", process.log()))));
+            }
+            // It hands out certificates before it takes care of objects.
+            let ready = process.log().lines().any(|line| line.ends_with("INFO ready"));
+            let served = served_certificate(plane).await.ok().filter(|_| ready);
+            Ok(served.map(|_| Ok(())))
+        },
+    )
     .await??;
     Ok(process)
 }
