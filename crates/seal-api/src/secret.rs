@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
 use seal_core::{Plaintext, decode_base64};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use zeroize::Zeroizing;
@@ -105,18 +105,46 @@ impl Secret {
         if !body.trim_ascii_start().starts_with(b"{") {
             return Err(MalformedSecret { line: 1, column: 1 });
         }
-        let read: Read = serde_json::from_slice(body).map_err(|error| MalformedSecret {
-            line: error.line(),
-            column: error.column(),
-        })?;
+        let read: Read = serde_json::from_slice(body)?;
+        Ok(read.into())
+    }
+
+    /// Reads a page of a `v1/List` of Secrets, and the token of the next page, if there is one.
+    ///
+    /// # Errors
+    /// [`MalformedSecret`], which never quotes the text.
+    pub fn page_from_json(body: &[u8]) -> Result<(Vec<Self>, Option<String>), MalformedSecret> {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            #[serde(default)]
+            metadata: ListMeta,
+            items: Vec<Read>,
+        }
+        let page: Page = serde_json::from_slice(body)?;
+        let next = page.metadata.continue_.filter(|token| !token.is_empty());
+        Ok((page.items.into_iter().map(Self::from).collect(), next))
+    }
+}
+
+impl From<Read> for Secret {
+    fn from(read: Read) -> Self {
         let Values(mut data) = read.data.unwrap_or_default();
         data.extend(read.string_data.unwrap_or_default().0);
-        Ok(Self {
+        Self {
             metadata: read.metadata,
             kind: read.kind,
             immutable: read.immutable,
             data,
-        })
+        }
+    }
+}
+
+impl From<serde_json::Error> for MalformedSecret {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            line: error.line(),
+            column: error.column(),
+        }
     }
 }
 
@@ -245,5 +273,21 @@ mod tests {
             .unwrap()
             .to_string();
         assert!(!error.contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn a_page_of_a_list_reads_back_and_tells_where_the_next_one_begins() {
+        let page = br#"{"kind": "SecretList", "metadata": {"continue": "next"}, "items": [
+            {"metadata": {"name": "a"}, "data": {"k": "dg=="}}, {"metadata": {"name": "b"}}]}"#;
+        let (all, next) = Secret::page_from_json(page).unwrap();
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[0].data["k"].expose(), b"v");
+        assert_eq!(next.as_deref(), Some("next"));
+        let (all, next) = Secret::page_from_json(br#"{"metadata": {"continue": ""}, "items": []}"#).unwrap();
+        assert!(all.is_empty() && next.is_none());
+        let malformed = Secret::page_from_json(br#"{"items": [{"data": {"k": "hunter2!"}}]}"#)
+            .err()
+            .unwrap();
+        assert!(!malformed.to_string().contains("hunter2"));
     }
 }

@@ -8,11 +8,11 @@ use kube::core::{ObjectList, ObjectMeta};
 use seal_api::annotations::KEY_LABEL;
 use seal_api::{SealedSecret, Secret};
 use seal_core::InstallationKey;
-use seal_document::{DuplicateKeys, Format, Limits, Schema, Value, parse};
 use serde::Deserialize;
 
 use super::{Look, Seen, Wanted, seen};
 use crate::installation::{INSTALLATION_SECRET, Installation};
+use crate::secrets::Secrets;
 use crate::watch::Watched;
 
 /// A SealedSecret, or the metadata of something that cannot be read as one.
@@ -187,40 +187,13 @@ impl Look {
 
     /// The Secrets with the label of sealing keys, the installation's own among them.
     pub async fn key_secrets(&self, namespace: &str) -> Seen<Vec<Secret>> {
-        let path = format!(
-            "/api/v1/namespaces/{namespace}/secrets?labelSelector={}",
-            KEY_LABEL.replace('/', "%2F")
-        );
-        let answer = self
-            .bytes(
-                http::Method::GET,
-                &path,
-                super::WHOLE,
-                kube::client::Body::empty(),
-            )
+        let listed = Secrets::new(self.client.clone())
+            .labelled(namespace, KEY_LABEL)
             .await;
-        seen(answer, wanted("list", "secrets", namespace)).and(|bytes| {
-            secrets_in(&bytes).map_or_else(
-                || Seen::Unknown("the API server's answer is no list of Secrets".to_owned()),
-                Seen::Found,
-            )
-        })
+        seen(listed, wanted("list", "secrets", namespace))
     }
 }
 
 fn readable(object: Watched) -> SealedSecretSeen {
     object.0.map_err(|invalid| Box::new(invalid.metadata))
-}
-
-// Through values that are wiped (S26).
-fn secrets_in(body: &[u8]) -> Option<Vec<Secret>> {
-    let text = std::str::from_utf8(body).ok()?;
-    let stream = parse(text, Format::Json, &Limits::default()).ok()?;
-    let list = stream
-        .documents()
-        .first()?
-        .value(Schema::Kubernetes, DuplicateKeys::LastWins)
-        .ok()?;
-    let items = list.get("items").and_then(Value::as_sequence)?;
-    items.iter().map(|item| Secret::from_value(item).ok()).collect()
 }

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Secret as CoreSecret;
 use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
+use seal_api::Secret;
 use seal_api::annotations::{KEY_ACTIVE, KEY_COMPROMISED, KEY_LABEL, KEY_RETIRED};
 use seal_cluster::keys::{KeyState, SealingKey, read_key};
 use seal_cluster::secrets::Secrets;
@@ -44,8 +45,7 @@ impl Version {
 pub(super) async fn list(client: &Client, settings: &Settings) -> Result<Vec<Version>, KeysError> {
     let failed = |error| KeysError::List(Box::new(error));
     let secrets: Api<CoreSecret> = Api::namespaced(client.clone(), &settings.namespace);
-    let states = [KEY_ACTIVE, KEY_RETIRED, KEY_COMPROMISED].join(",");
-    let keys = ListParams::default().labels(&format!("{KEY_LABEL} in ({states})"));
+    let keys = ListParams::default().labels(&selector());
     let listed = secrets.list_metadata(&keys).await.map_err(failed)?;
     let mut versions: Vec<Version> = listed.items.into_iter().map(Version::of).collect();
     // Before 0.9, upstream had one key of just that name and without a label.
@@ -57,7 +57,13 @@ pub(super) async fn list(client: &Client, settings: &Settings) -> Result<Vec<Ver
     Ok(versions)
 }
 
-/// The keys in those Secrets.
+// Keys, whatever their state.
+fn selector() -> String {
+    let states = [KEY_ACTIVE, KEY_RETIRED, KEY_COMPROMISED].join(",");
+    format!("{KEY_LABEL} in ({states})")
+}
+
+/// The keys in those Secrets, which were listed just now.
 ///
 /// # Errors
 /// [`KeysError`]; a Secret that holds no usable key is reported and passed by.
@@ -66,12 +72,14 @@ pub(super) async fn read(
     namespace: &str,
     listed: &[Version],
 ) -> Result<Vec<SealingKey>, KeysError> {
-    let mut held = Vec::new();
-    for version in listed {
-        let call = |source| KeysError::Call {
-            doing: "reading a key Secret",
-            source,
-        };
+    let call = |source| KeysError::Call {
+        doing: "reading the key Secrets",
+        source,
+    };
+    let mut held = secrets.labelled(namespace, &selector()).await.map_err(call)?;
+    let name = |secret: &Secret| secret.metadata.name.clone().unwrap_or_default();
+    let labelled: Vec<String> = held.iter().map(name).collect();
+    for version in listed.iter().filter(|version| !labelled.contains(&version.name)) {
         held.extend(secrets.find(namespace, &version.name).await.map_err(call)?);
     }
     Ok(tokio::task::spawn_blocking(move || {
