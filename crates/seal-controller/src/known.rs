@@ -125,6 +125,11 @@ impl<T: Versioned + Clone> Known<T> {
         all.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
+    /// All keys.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.lock().all.keys().cloned().collect()
+    }
+
     /// Whether each of `scopes` has been listed whole.
     pub(crate) fn has_listed(&self, scopes: &[Scope]) -> bool {
         let state = self.lock();

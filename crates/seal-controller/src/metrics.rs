@@ -310,6 +310,11 @@ impl Metrics {
             self.leader_transitions.inc();
         }
         self.leader.set(i64::from(leads));
+        // What it last saw of an object is no longer kept up to date: the next leader tells.
+        if !leads {
+            self.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.conditions.clear();
+        }
     }
 
     /// How the work stands at `now`.
@@ -391,5 +396,25 @@ mod tests {
         metrics.condition(&key, &SealedSecret::default(), &status("True"));
         metrics.forget(&key);
         assert!(!metrics.text().contains("prod"), "{}", metrics.text());
+    }
+
+    #[test]
+    fn who_leads_no_longer_tells_of_no_object() {
+        let metrics = Metrics::default();
+        let key = Key {
+            namespace: "prod".into(),
+            name: "db".into(),
+        };
+        metrics.leads(true);
+        metrics.condition(&key, &SealedSecret::default(), &status("False"));
+        metrics.leads(false);
+        assert!(!metrics.text().contains("condition_info{"));
+        metrics.leads(true);
+        metrics.condition(&key, &SealedSecret::default(), &status("True"));
+        let text = metrics.text();
+        assert!(
+            text.contains("condition_info{") && text.contains("leader_transitions_total 2\n"),
+            "{text}"
+        );
     }
 }

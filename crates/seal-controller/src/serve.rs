@@ -360,8 +360,15 @@ impl Watches {
         if !listed {
             return;
         }
-        self.begin
+        let begins = self
+            .begin
             .send_if_modified(|begun| std::mem::replace(begun, term) != term);
+        if begins {
+            // Each object once, also what has not changed since: whoever leads tells of all of them.
+            for key in self.reconciler.objects.keys() {
+                self.queue.add(key, Lane::Backlog);
+            }
+        }
         if !self.ready.swap(true, Ordering::Relaxed) {
             info!("ready");
         }
