@@ -24,6 +24,9 @@ pub(crate) enum Tier {
 }
 
 /// What control planes in network namespaces of their own need.
+// These tests wait for controllers and leases more than they compute.
+const CLUSTER_THREADS: &str = "--test-threads=6";
+
 const PLANES: &[Prerequisite] = &[
     Prerequisite::Linux,
     Prerequisite::Go,
@@ -211,7 +214,11 @@ pub(crate) fn steps(tier: Tier) -> Result<Vec<Step>, Failure> {
             }
             let mine = targets_of(tier)?;
             if !mine.is_empty() {
-                steps.push(step(&format!("tests: {}", mine.join(", ")), named_tests(&mine)));
+                let threads = (tier == Tier::Cluster).then_some(CLUSTER_THREADS);
+                steps.push(step(
+                    &format!("tests: {}", mine.join(", ")),
+                    named_tests(&mine, threads),
+                ));
             }
         }
     }
@@ -235,10 +242,10 @@ fn tests(arguments: &[&str]) -> Action {
     )
 }
 
-fn named_tests(targets: &[String]) -> Action {
-    let arguments: Vec<&str> = targets
-        .iter()
-        .flat_map(|target| ["--test", target.as_str()])
+fn named_tests(targets: &[String], threads: Option<&str>) -> Action {
+    let named = targets.iter().flat_map(|target| ["--test", target.as_str()]);
+    let arguments: Vec<&str> = named
+        .chain(threads.into_iter().flat_map(|threads| ["--", threads]))
         .collect();
     tests(&arguments)
 }
