@@ -260,6 +260,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_waiting_pod_says_about_work_is_never_taken_for_the_leaders() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let table: Table = serde_yaml::from_str(&std::fs::read_to_string(root.join(TABLE)).unwrap()).unwrap();
+        let panels = table.metrics.iter().map(|metric| &metric.panel.query);
+        let alerts = table.alerts.iter().map(|alert| &alert.query);
+        for query in panels.chain(alerts).flat_map(|query| query.split(" and ")) {
+            if query.contains("@queue_") || query.contains("@last_progress_") {
+                assert!(query.contains("* on (instance) @leader)"), "{query}");
+            }
+        }
+    }
+
+    #[test]
     fn a_query_about_a_metric_that_the_table_lacks_is_refused_by_name() {
         for query in ["@deep > 0", "@took > 0", "@depth_bucket"] {
             let error = table().expanded(query).unwrap_err().to_string();
