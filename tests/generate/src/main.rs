@@ -13,7 +13,7 @@ use kube::CustomResourceExt;
 use seal_api::{SealedSecret, SealingKeyRing};
 use serde_json::Value;
 
-const HEADER: &str = "# Generated from crates/seal-api by `cargo run -p seal-generate`. Do not edit.\n";
+const HEADER: &str = "# Generated from crates/seal-api by `cargo xtask generate`. Do not edit.\n";
 
 fn main() -> anyhow::Result<ExitCode> {
     let check = match std::env::args().nth(1).as_deref() {
