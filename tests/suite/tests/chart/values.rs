@@ -178,6 +178,21 @@ fn one_replica_without_leader_election_is_replaced_not_joined() {
 }
 
 #[test]
+fn every_host_of_the_ingress_hands_out_the_certificate_alone_unless_told_otherwise() {
+    let paths = |more: &str| -> Vec<String> {
+        let settings = format!("ingress.enabled=true,ingress.extraHosts[0].name=other.local{more}");
+        let text = rendered(&["--set", &settings]);
+        let objects = objects(&text);
+        let ingress = object(&objects, "Ingress", "seal").unwrap();
+        let rules = ingress["spec"]["rules"].as_array().unwrap();
+        let paths = rules.iter().map(|rule| &rule["http"]["paths"][0]["path"]);
+        paths.map(|path| path.as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(paths(""), ["/v1/cert.pem", "/v1/cert.pem"]);
+    assert_eq!(paths(",ingress.extraHosts[0].path=/"), ["/v1/cert.pem", "/"]);
+}
+
+#[test]
 fn the_network_policy_is_about_the_pods_ports() {
     let text = rendered(&[
         "--set",
