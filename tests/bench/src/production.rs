@@ -118,7 +118,7 @@ async fn while_starting(controller: &Path, load: &Load<'_>) -> anyhow::Result<Ro
     let worst = took.last().copied().context("a probe")?;
     Ok(Row {
         what: format!("a new object during that cold start, the slowest of {PROBES}"),
-        peer: "minutes".to_owned(),
+        peer: "not measured here (minutes)".to_owned(),
         ours: format!(
             "{:.2} s (median {:.2} s)",
             worst.as_secs_f64(),
@@ -288,7 +288,7 @@ impl Site<'_> {
         let most = megabytes(watched.max(listed));
         let row = Row {
             what: format!("memory: {OBJECTS} objects and {FOREIGN} foreign Secrets of 20 kB"),
-            peer: "60 MB without the foreign ones".to_owned(),
+            peer: "not measured here (60 MB without the foreign ones)".to_owned(),
             ours: format!("{most:.1} MB ({:.1} MB without them)", megabytes(alone)),
             ratio: 40.0 / most,
             target: "< 40 MB, flat",
