@@ -303,7 +303,13 @@ impl Site<'_> {
         for round in 0..FAILOVERS {
             for (ends, took) in [(true, &mut ended), (false, &mut killed)] {
                 let standby = self.installation.start_ours(self.controller, &BESIDE).await?;
-                let ready = async || Ok(standby.log().contains("ready").then_some(()));
+                let ready = async || {
+                    Ok(standby
+                        .log()
+                        .lines()
+                        .any(|line| line.ends_with(" ready"))
+                        .then_some(()))
+                };
                 wait_for("the standby", SOON, ready).await?;
                 let index = OBJECTS + PROBES + 2 * round + usize::from(ends);
                 let probe = probes(self.keys, index, 1)?.remove(0);
