@@ -165,35 +165,53 @@ pub fn named(word: &str) -> Vec<&'static FaultKind> {
     }
 }
 
-/// The fault whose sentence `message` says, for words that come without a code: upstream's conditions.
-/// Where several begin alike, the one that says no more than `message` does.
+/// The fault whose sentence the first line of `message` says, for words that come without a code. Where
+/// several begin alike, the one of which the most is said.
 pub fn recognised(message: &str) -> Option<&'static FaultKind> {
-    let said = |kind: &&&'static FaultKind| {
-        let beginning = kind.sentence.split('{').next().unwrap_or_default();
-        beginning.len() > 8 && message.starts_with(beginning)
-    };
-    if message.starts_with("template: ") {
-        let ran = message.contains(": executing ");
+    let line = message.lines().next()?;
+    if line.starts_with("template: ") {
+        let ran = line.contains(": executing ");
         return Some(if ran {
             &TEMPLATE_FAILED
         } else {
             &TEMPLATE_UNREADABLE
         });
     }
-    let bare = message.split(" (").next().unwrap_or(message);
-    match CATALOGUE
-        .iter()
-        .filter(said)
-        .copied()
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        [] => None,
-        [only] => Some(only),
-        // Upstream knows one sentence for all that does not open.
-        _ if bare == "no key could decrypt secret" => Some(&ANOTHER_KEY_OR_NAME),
-        several => several.first().copied(),
+    // Upstream knows one sentence for all that does not open, and ends it with the entries.
+    let rest = line.strip_prefix("no key could decrypt secret");
+    if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" (") && rest.ends_with(')')) {
+        return Some(&ANOTHER_KEY_OR_NAME);
     }
+    let kinds = || CATALOGUE.iter().copied();
+    let whole = kinds().filter_map(|kind| Some((said(line, kind)?, kind)));
+    if let Some((_, kind)) = whole.max_by_key(|(length, _)| *length) {
+        return Some(kind);
+    }
+    let begins = |kind: &&FaultKind| {
+        let beginning = kind.sentence.split('{').next().unwrap_or_default();
+        beginning.len() > SHORTEST && line.starts_with(beginning)
+    };
+    let mut beginning = kinds().filter(begins);
+    beginning.next().filter(|_| beginning.next().is_none())
+}
+
+// Fewer words than these begin many a sentence.
+const SHORTEST: usize = 8;
+
+// How many bytes of the sentence's own `line` says, if it says all of them in their order.
+fn said(line: &str, kind: &FaultKind) -> Option<usize> {
+    let mut own = kind.sentence.split('{').enumerate().map(|(at, piece)| match at {
+        0 => piece,
+        _ => piece.split_once('}').map_or(piece, |(_, rest)| rest),
+    });
+    let beginning = own.next().filter(|piece| piece.len() > SHORTEST)?;
+    let mut rest = line.strip_prefix(beginning)?;
+    let mut length = beginning.len();
+    for piece in own {
+        rest = rest.split_once(piece)?.1;
+        length += piece.len();
+    }
+    Some(length)
 }
 
 #[cfg(test)]

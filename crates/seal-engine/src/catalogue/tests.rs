@@ -90,3 +90,37 @@ fn upstreams_words_are_recognised() {
     );
     assert_eq!(code("something else"), None);
 }
+
+#[test]
+fn our_words_are_recognised_to_their_end() {
+    for (message, code) in [
+        (
+            "no key could decrypt secret (a (b), c): this is not a sealed value",
+            "malformed",
+        ),
+        (
+            "no key could decrypt secret (a): the entry is not a string",
+            "not-text",
+        ),
+        (
+            "no key could decrypt secret (a): truncated, 3 bytes of at least 18\nillegal base64 data at input byte 0 (b)",
+            "truncated",
+        ),
+        (
+            "no key could decrypt secret (a): sealed strict, and the object says cluster-wide",
+            "another-scope",
+        ),
+        (
+            "no key could decrypt secret (a): sealed with a key of 4096 bits, and no key here has that size",
+            "no-key-of-this-size",
+        ),
+        (
+            "no key could decrypt secret (a): sealed with a key that is not here, or for another name or namespace; the two cannot be told apart",
+            "another-key-or-name",
+        ),
+    ] {
+        assert_eq!(recognised(message).map(|kind| kind.code), Some(code), "{message}");
+    }
+    let unknown = "no key could decrypt secret (a): for a reason of a later version";
+    assert_eq!(recognised(unknown).map(|kind| kind.code), None);
+}

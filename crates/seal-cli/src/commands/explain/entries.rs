@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use seal_api::SealedSecret;
 use seal_core::Scope;
-use seal_engine::{Fault, catalogue, sealed_secret};
+use seal_engine::{Fault, FaultKind, catalogue, sealed_secret};
 
 use super::conditions;
 use super::judge::{Facts, Recorded};
@@ -58,11 +58,16 @@ pub(super) fn checks(
 
 // A template may bear the name of a value.
 fn is_about_value(fault: &Fault, entry: &str) -> bool {
-    let of_templates = [
-        catalogue::TEMPLATE_UNREADABLE.code,
-        catalogue::TEMPLATE_FAILED.code,
-    ];
-    fault.place.entry.as_deref() == Some(entry) && !of_templates.contains(&fault.kind.code)
+    fault.place.entry.as_deref() == Some(entry) && !is_of_template(fault.kind)
+}
+
+fn is_about_template(line: &str) -> bool {
+    catalogue::recognised(line).is_some_and(is_of_template)
+}
+
+fn is_of_template(kind: &FaultKind) -> bool {
+    let of_templates = [&catalogue::TEMPLATE_UNREADABLE, &catalogue::TEMPLATE_FAILED];
+    of_templates.iter().any(|known| known.code == kind.code)
 }
 
 fn well_formed(facts: &Facts, entry: &str, bits: usize, recorded: &Recorded, told: Option<&String>) -> Check {
@@ -79,7 +84,7 @@ fn well_formed(facts: &Facts, entry: &str, bits: usize, recorded: &Recorded, tol
         Some(Err(fault)) => return Check::fault(about, fault).also(&key_of),
         None => {}
     }
-    if let Some(line) = told {
+    if let Some(line) = told.filter(|line| !is_about_template(line)) {
         let what = format!("the controller says: {line}\n{key_of}; which one is unknown");
         return Check::failed(about, what);
     }
@@ -117,9 +122,12 @@ pub(super) fn templates<'a>(
     else {
         return Vec::new();
     };
+    // What is said of a name may be about the value that bears it.
+    let no_value = |entry: &str| !object.spec.encrypted_data.contains_key(entry);
     let mut checks = BTreeMap::new();
     for fault in faults {
         let entry = fault.place.entry.as_deref();
+        let entry = entry.filter(|entry| is_of_template(fault.kind) || no_value(entry));
         let Some((entry, source)) = entry.and_then(|entry| templates.get_key_value(entry)) else {
             continue;
         };
@@ -133,9 +141,10 @@ pub(super) fn templates<'a>(
     }
     // What is known exactly wins over the controller's words.
     for (entry, line) in told {
+        let is_meant = is_about_template(line) || no_value(entry);
         let Some((entry, source)) = templates
             .get_key_value(entry)
-            .filter(|(entry, _)| !checks.contains_key(entry))
+            .filter(|(entry, _)| is_meant && !checks.contains_key(entry))
         else {
             continue;
         };

@@ -368,6 +368,38 @@ fn a_template_error_is_shown_at_its_line_and_column() {
 }
 
 #[test]
+fn words_about_a_value_blame_no_template_of_its_name_and_the_other_way_round() {
+    let spec =
+        |value: &str| json!({"encryptedData": {"url": value}, "template": {"data": {"url": "{{ .url }}"}}});
+    let told = |value: &str, reason: &str, message: &str| {
+        let facts = Facts {
+            object: object(spec(value), failed(Some(reason), message, "")),
+            opening: None,
+            surroundings: around(Seen::Absent),
+        };
+        let report = judged(&facts);
+        let row = |title: &str| {
+            let section = report.sections.iter().find(|section| section.title == title);
+            let check = section.unwrap().checks.first().unwrap();
+            (check.state, check.code.clone())
+        };
+        let code = check(&report, "Synced").code.clone();
+        (code, row("Entries"), row("Templates"))
+    };
+    let code = |code: &str| Some(code.to_owned());
+    let message = "no key could decrypt secret (url): this is not a sealed value";
+    let (synced, entry, template) = told("YQ==", "Malformed", message);
+    assert_eq!(synced, code("malformed"));
+    assert_eq!(entry.0, State::Failed);
+    assert_eq!(template, (State::Ok, None));
+    let message = "template: url:1:6: executing \"url\" at <fail>: error calling fail (url)";
+    let (synced, entry, template) = told(&sealed(&key(), Scope::Strict), "TemplateFailed", message);
+    assert_eq!(synced, code("template-failed"));
+    assert_ne!(entry.0, State::Failed);
+    assert_eq!(template, (State::Failed, code("template-failed")));
+}
+
+#[test]
 fn news_is_told_newest_first_and_is_no_finding() {
     let event = |reason: &str, seconds: i64| -> Event {
         let time = (NOW - jiff::SignedDuration::from_secs(seconds)).to_string();
