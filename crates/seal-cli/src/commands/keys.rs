@@ -55,7 +55,11 @@ pub(super) fn run(command: &KeysCommand, terminal: Terminal) -> Result<(), Comma
                 &recipients,
             )?;
             output::write_public(out_file.as_deref(), &backup)?;
-            terminal.tell(&format!("{} keys in the backup", keys.len()));
+            let keys = match keys.len() {
+                1 => "1 key".to_owned(),
+                count => format!("{count} keys"),
+            };
+            terminal.tell(&format!("{keys} in the backup"));
             Ok(())
         }
         KeysCommand::Restore {
