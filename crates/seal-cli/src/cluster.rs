@@ -197,9 +197,18 @@ pub(crate) fn change_key_ring(
     }
     match answer {
         Ok(body) => read(&body).map(Some),
-        Err(StatusCode::NOT_FOUND) => Ok(None),
+        // The namespace is missing, or the kind.
+        Err(StatusCode::NOT_FOUND) if !knows_key_rings(cluster)? => Ok(None),
         Err(refusal) => Err(refused("change the SealingKeyRing", namespace, refusal)),
     }
+}
+
+fn knows_key_rings(cluster: &ClusterArguments) -> Result<bool, CommandError> {
+    let path = "/apis/sealops.dev/v1alpha1".to_owned();
+    let group: Option<serde_json::Value> = find(cluster, path, "tell which kinds it knows")?;
+    let kinds = group.and_then(|group| group["resources"].as_array().cloned());
+    let mut kinds = kinds.unwrap_or_default().into_iter();
+    Ok(kinds.any(|kind| kind["name"] == "sealingkeyrings"))
 }
 
 /// All SealedSecrets that can be read as such.
@@ -271,7 +280,9 @@ fn refused(deed: &str, namespace: &str, status: StatusCode) -> CommandError {
         StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => {
             error.remedy("use an account with that permission")
         }
-        StatusCode::NOT_FOUND => error.remedy("create the namespace first"),
+        StatusCode::NOT_FOUND => error.remedy(
+            "name a namespace that stands (the controller's with --controller-namespace), or create it first",
+        ),
         _ => error,
     }
 }
