@@ -112,6 +112,20 @@ async fn keys_are_renewed_named_and_retired_and_the_list_shows_it() {
     );
     let ring = told(namespace, |_| true).await;
     assert_eq!(ring.keys.iter().filter(|key| key.retired).count(), 1);
+
+    // Behind a complaint about something else a refusal is found all the same, and taken back.
+    ask(namespace, json!({"primary": nobody})).await;
+    let output = run(&format!("keys retire {second}")).await;
+    refused(&output, 5, "make another key primary first");
+    refused(&output, 5, "take it back: kubectl patch");
+    let rings: kube::Api<seal_api::SealingKeyRing> = kube::Api::namespaced(admin().await, namespace);
+    let asked = rings.get("seal").await.unwrap().spec.retire;
+    assert!(
+        asked.iter().all(|retire| retire.fingerprint != second),
+        "{asked:?}"
+    );
+    let output = seal(folder.path(), "nowhere", "keys renew").await;
+    refused(&output, 7, "in namespace nowhere: 404");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use seal_api::sealing_key_ring::READY;
+use seal_api::sealing_key_ring::{NAME, READY};
 use seal_api::{Condition, Retire, SealingKeyRing, SealingKeyRingStatus};
 use seal_core::Fingerprint;
 use serde_json::json;
@@ -28,8 +28,7 @@ pub(super) fn renew(cluster: &ClusterArguments, terminal: Terminal) -> Result<()
     })?;
     let mut told = false;
     let status = wait(cluster, &asked, |status| {
-        let ready = ready(status);
-        if !told && ready.is_some_and(|ready| ready.reason.as_deref() == Some("RenewalWaits")) {
+        if !told && complaint(status, "spec.renew: ").is_some() {
             terminal.tell("another key was made just now: this one follows within a minute");
             told = true;
         }
@@ -75,9 +74,8 @@ pub(super) fn primary(
             .keys
             .iter()
             .any(|key| key.primary && key.fingerprint == name);
-        let refused = ready(status).filter(|ready| ready.reason.as_deref() == Some("PrimaryUnknown"));
-        match refused {
-            Some(refused) => Some(Err(refusal(refused))),
+        match complaint(status, &format!("spec.primary: there is no key {name} ")) {
+            Some(refused) => Some(Err(CommandError::key(refused))),
             None => seals.then_some(Ok(())),
         }
     })?;
@@ -96,9 +94,8 @@ pub(super) fn retire(
     let standing = cluster::key_ring(cluster)?;
     let mut list = standing
         .as_ref()
-        .map(|ring| ring.spec.retire.clone())
-        .unwrap_or_default();
-    list.retain(|retire| retire.fingerprint != name);
+        .map_or_else(Vec::new, |ring| without(&name, ring));
+    let by_hand = by_hand(cluster, &list);
     list.push(Retire {
         fingerprint: name.clone(),
         compromised,
@@ -106,32 +103,57 @@ pub(super) fn retire(
     let version = standing.and_then(|ring| ring.metadata.resource_version);
     let asked = cluster::change_key_ring(cluster, json!({"retire": list}), version)?;
     let asked = asked.ok_or_else(not_defined)?;
+    terminal.tell(&format!(
+        "asked for; if you interrupt this, it still stands, until you take it back: {by_hand}"
+    ));
     let outcome = wait(cluster, &asked, |status| {
         let found = status.keys.iter().find(|key| key.fingerprint == name);
         let Some(found) = found else {
             return Some(Err(CommandError::key(format!("there is no key {name}"))
                 .remedy("`seal keys ls` shows which there are")));
         };
-        let refused = ready(status).filter(|ready| {
-            let message = ready.message.as_deref().unwrap_or_default();
-            ready.reason.as_deref() == Some("RetireRefused") && message.contains(&name)
-        });
-        match (found.retired, refused) {
+        match (found.retired, complaint(status, &format!("spec.retire: {name} "))) {
             (true, _) => Some(Ok(())),
-            (false, Some(refused)) => Some(Err(refusal(refused))),
+            (false, Some(refused)) => Some(Err(CommandError::key(refused))),
             (false, None) => None,
         }
     });
     if let Err(error) = outcome {
         // What was refused must not happen by itself one day.
-        let ring = cluster::key_ring(cluster)?.unwrap_or_default();
-        let mut list = ring.spec.retire;
-        list.retain(|retire| retire.fingerprint != name);
-        cluster::change_key_ring(cluster, json!({"retire": list}), ring.metadata.resource_version)?;
-        return Err(error);
+        return Err(match take_back(&name, cluster) {
+            Ok(()) => error,
+            Err(why) => error.and(
+                why.about("it still stands in the SealingKeyRing, and is done once it may be")
+                    .remedy(format!("take it back: {by_hand}")),
+            ),
+        });
     }
     terminal.tell(&format!("{name} opens nothing any longer; its Secret stays"));
     Ok(())
+}
+
+fn take_back(name: &str, cluster: &ClusterArguments) -> Result<(), CommandError> {
+    let ring = cluster::key_ring(cluster)?.unwrap_or_default();
+    let list = without(name, &ring);
+    cluster::change_key_ring(cluster, json!({"retire": list}), ring.metadata.resource_version).map(drop)
+}
+
+// What else is to be retired.
+fn without(name: &str, ring: &SealingKeyRing) -> Vec<Retire> {
+    let others = ring.spec.retire.iter();
+    others
+        .filter(|retire| retire.fingerprint != name)
+        .cloned()
+        .collect()
+}
+
+// The command that leaves only `others` to be retired.
+fn by_hand(cluster: &ClusterArguments, others: &[Retire]) -> String {
+    let patch = json!({"spec": {"retire": others}});
+    format!(
+        "kubectl patch sealingkeyrings.sealops.dev {NAME} -n {} --type merge -p '{patch}'",
+        cluster.controller_namespace
+    )
 }
 
 // The status once the controller has seen what was asked, and `judge` has made up its mind.
@@ -160,11 +182,58 @@ fn ready(status: &SealingKeyRingStatus) -> Option<&Condition> {
     status.conditions.iter().find(|condition| condition.kind == READY)
 }
 
-fn refusal(condition: &Condition) -> CommandError {
-    CommandError::key(condition.message.clone().unwrap_or_default())
+// The complaint that begins so, wherever among the others it stands. Each names the field that it is
+// about; the reason of the condition is that of the first.
+fn complaint(status: &SealingKeyRingStatus, beginning: &str) -> Option<String> {
+    let message = ready(status)
+        .filter(|ready| ready.status != "True")?
+        .message
+        .as_deref()?;
+    let own = &message[message.find(beginning)?..];
+    let end = own.find("; spec.").unwrap_or(own.len());
+    Some(own[..end].to_owned())
 }
 
 fn not_defined() -> CommandError {
     CommandError::cluster("the cluster does not know SealingKeyRings")
         .remedy("apply crds/sealops.dev_sealingkeyrings.yaml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_found_among_others_and_ends_where_the_next_begins() {
+        let told = |ready: &str| -> SealingKeyRingStatus {
+            let message = "spec.primary: there is no key A in use; look; \
+                           spec.retire: B seals: make another key primary first; \
+                           spec.retire: C may be needed by 1 SealedSecrets: a/b; reencrypt them first";
+            let condition =
+                json!({"type": READY, "status": ready, "reason": "PrimaryUnknown", "message": message});
+            serde_json::from_value(json!({"keys": [], "conditions": [condition]})).unwrap()
+        };
+        for (beginning, found) in [
+            (
+                "spec.primary: there is no key A ",
+                Some("spec.primary: there is no key A in use; look"),
+            ),
+            (
+                "spec.retire: B ",
+                Some("spec.retire: B seals: make another key primary first"),
+            ),
+            (
+                "spec.retire: C ",
+                Some("spec.retire: C may be needed by 1 SealedSecrets: a/b; reencrypt them first"),
+            ),
+            ("spec.retire: A ", None),
+        ] {
+            assert_eq!(
+                complaint(&told("False"), beginning).as_deref(),
+                found,
+                "{beginning}"
+            );
+            assert_eq!(complaint(&told("True"), beginning), None);
+        }
+    }
 }
