@@ -11,6 +11,7 @@ mod objects;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use seal_cluster::config_maps::{BACKUP, CERTIFICATES};
 use seal_cluster::look::{Look, Seen};
 use seal_core::Certificate;
 
@@ -76,8 +77,8 @@ async fn look_over(
     let home = controller.namespace.clone();
     let names = names::Names::gather(look, &controller).await;
     let keys = keys::Keys::gather(look, &controller).await;
-    let published = certificates::published(look.config_map(&home, certificates::PUBLISHED).await);
-    let backup = look.config_map(&home, keys::BACKUP).await;
+    let published = certificates::published(look.config_map(&home, CERTIFICATES).await);
+    let backup = look.config_map(&home, BACKUP).await;
     let access = access::Accesses::gather(look, &controller, namespace).await;
     let objects = objects::Objects::gather(look, namespace).await;
     let definition = look.definition().await;

@@ -1,15 +1,14 @@
 //! Who may do what they need to: whoever seals, and the controller's own account. Asked of the API server
 //! by reviews; where those are not allowed, nothing is claimed.
 
+use seal_api::sealing_key_ring::NAME;
+use seal_cluster::config_maps::{BACKUP, CERTIFICATES};
 use seal_cluster::look::{Access, Look, Seen, Who};
 
-use super::{certificates, keys};
 use crate::controller::{Controller, LEASE};
 use crate::report::Check;
 
 const GROUP: &str = "bitnami.com";
-/// The one SealingKeyRing that counts.
-const KEY_RING: &str = "seal";
 
 /// Answers about one group of permissions that stand or fall together.
 struct Answers {
@@ -86,11 +85,7 @@ fn opening(namespace: &str) -> Vec<Access> {
 fn keeping(home: &str) -> Vec<Access> {
     const LEASES: (&str, &str) = ("coordination.k8s.io", "leases");
     const MAPS: (&str, &str) = ("", "configmaps");
-    let named = [
-        (LEASES, LEASE),
-        (MAPS, certificates::PUBLISHED),
-        (MAPS, keys::BACKUP),
-    ];
+    let named = [(LEASES, LEASE), (MAPS, CERTIFICATES), (MAPS, BACKUP)];
     let mut needed = Vec::new();
     for (group, resource) in [LEASES, MAPS] {
         needed.push(access("create", group, resource, home, ""));
@@ -98,13 +93,13 @@ fn keeping(home: &str) -> Vec<Access> {
     for ((group, resource), name) in named {
         needed.extend(["get", "update"].map(|verb| access(verb, group, resource, home, name)));
     }
-    needed.push(access("get", "sealops.dev", "sealingkeyrings", home, KEY_RING));
+    needed.push(access("get", "sealops.dev", "sealingkeyrings", home, NAME));
     needed.push(access(
         "patch",
         "sealops.dev",
         "sealingkeyrings/status",
         home,
-        KEY_RING,
+        NAME,
     ));
     needed
 }

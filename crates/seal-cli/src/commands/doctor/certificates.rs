@@ -3,24 +3,23 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
+use seal_cluster::config_maps::{CERTIFICATE, CERTIFICATES};
 use seal_cluster::look::Seen;
 use seal_core::{Certificate, Fingerprint};
 
 use crate::controller::health;
 use crate::report::Check;
 
-/// The ConfigMap with the certificate for everybody.
-pub(super) const PUBLISHED: &str = "seal-certificates";
-const ENTRY: &str = "certificate.pem";
-
 /// The certificate in that ConfigMap.
 pub(super) fn published(seen: Seen<ConfigMap>) -> Seen<Certificate> {
     seen.and(|map| {
-        let pem = map.data.as_ref().and_then(|data| data.get(ENTRY));
+        let pem = map.data.as_ref().and_then(|data| data.get(CERTIFICATE));
         match pem.map(|pem| Certificate::from_pem(pem.as_bytes())) {
-            None => Seen::Unknown(format!("the ConfigMap {PUBLISHED} has no {ENTRY}")),
+            None => Seen::Unknown(format!("the ConfigMap {CERTIFICATES} has no {CERTIFICATE}")),
             Some(Ok(certificate)) => Seen::Found(certificate),
-            Some(Err(error)) => Seen::Unknown(format!("{ENTRY} in the ConfigMap {PUBLISHED}: {error}")),
+            Some(Err(error)) => {
+                Seen::Unknown(format!("{CERTIFICATE} in the ConfigMap {CERTIFICATES}: {error}"))
+            }
         }
     })
 }
@@ -37,12 +36,12 @@ pub(super) fn judge(
     let mut checks = vec![match published {
         Seen::Found(found) if served.is_some_and(|served| served != found.fingerprint()) => Check::failed(
             about,
-            format!("{} stands in the ConfigMap {PUBLISHED}, and another is served", found.fingerprint()),
+            format!("{} stands in the ConfigMap {CERTIFICATES}, and another is served", found.fingerprint()),
         )
         .code("published-differs")
         .remedy("the controller heals it at once; if it stays so, find out who writes it, and do not seal with it"),
         Seen::Found(found) => health::validity(about, found, now),
-        Seen::Absent => Check::note(about, format!("there is no ConfigMap {PUBLISHED}; the controller's answer is all there is")),
+        Seen::Absent => Check::note(about, format!("there is no ConfigMap {CERTIFICATES}; the controller's answer is all there is")),
         other => Check::unseen(about, other, ""),
     }];
     checks.extend(local.iter().map(|(file, found)| {
@@ -119,7 +118,7 @@ mod tests {
             Seen::Unknown(_)
         ));
         let map: ConfigMap =
-            serde_json::from_value(serde_json::json!({"data": {ENTRY: certificate().pem()}})).unwrap();
+            serde_json::from_value(serde_json::json!({"data": {CERTIFICATE: certificate().pem()}})).unwrap();
         assert!(matches!(published(Seen::Found(map)), Seen::Found(_)));
     }
 }

@@ -3,18 +3,15 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
-use seal_cluster::installation::Installation;
+use seal_api::annotations::{BACKED_UP_KEYS, BACKED_UP_RETIRED};
+use seal_cluster::config_maps::BACKUP;
+use seal_cluster::installation::{INSTALLATION_SECRET, Installation};
 use seal_cluster::keys::{is_active, read_key};
 use seal_cluster::look::{Look, Seen};
 use seal_core::Fingerprint;
 
 use crate::controller::Controller;
 use crate::report::Check;
-
-/// The ConfigMap with the encrypted backup.
-pub(super) const BACKUP: &str = "seal-key-backup";
-/// Its annotation: the fingerprints of the keys in it, by commas.
-const BACKED_UP: &str = "sealops.dev/keys";
 
 /// One key Secret.
 #[derive(Clone, Debug)]
@@ -38,8 +35,11 @@ impl Keys {
         let keys = look.key_secrets(&controller.namespace).await.map(|secrets| {
             let mut keys = Vec::new();
             for secret in secrets {
+                if secret.metadata.name.as_deref() == Some(INSTALLATION_SECRET) {
+                    primary = Installation::read(secret).and_then(|installation| installation.primary);
+                    continue;
+                }
                 if !is_active(secret.metadata.labels.as_ref()) {
-                    primary = primary.take().or_else(|| Installation::read(secret)?.primary);
                     continue;
                 }
                 keys.push(KeySeen {
@@ -142,18 +142,17 @@ pub(super) fn backup(seen: &Seen<ConfigMap>, served: Option<Fingerprint>) -> Che
         }
         other => return Check::unseen(about, other, ""),
     };
-    let held = backup
-        .metadata
-        .annotations
-        .as_ref()
-        .and_then(|all| all.get(BACKED_UP));
-    let held: Vec<&str> = held
-        .iter()
-        .flat_map(|list| list.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .collect();
-    let holds = format!("it holds {}", counted(held.len()));
+    let names = |list: &str| -> Vec<&str> {
+        let annotations = backup.metadata.annotations.as_ref();
+        let names = annotations.and_then(|all| all.get(list)).into_iter();
+        let names = names.flat_map(|names| names.split(',')).map(str::trim);
+        names.filter(|name| !name.is_empty()).collect()
+    };
+    let (held, retired) = (names(BACKED_UP_KEYS), names(BACKED_UP_RETIRED));
+    let holds = match retired.len() {
+        0 => format!("it holds {}", counted(held.len())),
+        count => format!("it holds {} and {count} retired", counted(held.len())),
+    };
     match served.map(|served| held.contains(&served.to_string().as_str())) {
         None => Check::unknown(about, format!("{holds}; whether the one that seals is among them is not known")),
         Some(true) => Check::ok(about, format!("{holds}, the one that seals among them")),
@@ -254,7 +253,7 @@ mod tests {
     fn a_backup_is_whole_stale_missing_or_not_to_be_judged() {
         let holding = |keys: &str| {
             let mut map = ConfigMap::default();
-            map.metadata.annotations = Some([(BACKED_UP.to_owned(), keys.to_owned())].into());
+            map.metadata.annotations = Some([(BACKED_UP_KEYS.to_owned(), keys.to_owned())].into());
             Seen::Found(map)
         };
         let both = format!("{}, {}", name('a'), name('b'));
@@ -278,5 +277,14 @@ mod tests {
                 check.what
             );
         }
+        let mut map = ConfigMap::default();
+        let lists = [(BACKED_UP_KEYS, 'a'), (BACKED_UP_RETIRED, 'b')];
+        let lists = lists.map(|(list, letter)| (list.to_owned(), name(letter).to_string()));
+        map.metadata.annotations = Some(lists.into());
+        let check = backup(&Seen::Found(map), Some(name('a')));
+        assert_eq!(
+            check.what,
+            "it holds 1 key and 1 retired, the one that seals among them"
+        );
     }
 }
