@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all that must hold, in order, none left out after a failure; the last line counts. What the
 //! steps are stands in `plan`, how they are carried out in `run`.
 
+mod failures;
 mod plan;
 mod run;
 mod tally;

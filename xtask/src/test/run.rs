@@ -14,6 +14,7 @@ use seal_peers::{Cache, Peer, Prerequisite};
 use crate::{
     Failure, cargo,
     test::{
+        failures::Failures,
         plan::{Action, Step, Tier},
         tally::Tally,
     },
@@ -23,10 +24,11 @@ use crate::{
 /// What each fuzz target may take: seconds in all, MiB, seconds for one input.
 const FUZZ_LIMITS: [&str; 3] = ["-max_total_time=5", "-rss_limit_mb=2048", "-timeout=10"];
 
-/// Runs `steps`, prints the table of results and, as the last line, the count.
+/// Runs `steps`, prints the table of results, what failed with its words, and, as the last line, the count.
 pub(crate) fn all(steps: &[Step]) -> Tally {
     let mut sum = Tally::default();
     let mut table = Vec::new();
+    let mut failures = Failures::default();
     let mut shut: Option<Tier> = None;
     for step in steps {
         let heading = format!("{}: {}", step.tier.name(), step.title);
@@ -34,7 +36,7 @@ pub(crate) fn all(steps: &[Step]) -> Tally {
         let begin = Instant::now();
         let (tally, note) = match shut == Some(step.tier) {
             true => (Tally::FAILED, "not run, for want of the above".to_owned()),
-            false => carry_out(&step.action),
+            false => carry_out(&step.action, &mut failures),
         };
         if tally.failed > 0 && step.action.is_gate() {
             shut = Some(step.tier);
@@ -46,6 +48,7 @@ pub(crate) fn all(steps: &[Step]) -> Tally {
         sum += tally;
     }
     println!("\n{}", table.join("\n"));
+    print!("{failures}");
     println!("{sum}");
     sum
 }
@@ -69,14 +72,14 @@ fn row(heading: &str, tally: Tally, time: Duration) -> String {
 }
 
 /// The counts of one step and what is to be said about it.
-fn carry_out(action: &Action) -> (Tally, String) {
+fn carry_out(action: &Action, failures: &mut Failures) -> (Tally, String) {
     let outcome = match action {
         Action::Demand(prerequisites) => demand(prerequisites),
         Action::Fetch(groups) => tools::install_groups(groups),
         Action::Compile => succeed(cargo().args(["build", "--workspace", "--bins", "--tests"])),
         Action::Cargo(arguments) => succeed(cargo().args(arguments)),
         Action::Deny => deny(),
-        Action::Tests(arguments) => return count(cargo().arg("test").args(arguments)),
+        Action::Tests(arguments) => return count(cargo().arg("test").args(arguments), failures),
         Action::Fuzz => return fuzz(),
         Action::Refuse(words) => Err(Failure::Fault(words.clone())),
     };
@@ -108,10 +111,13 @@ fn succeed(command: &mut Command) -> Result<(), Failure> {
     }
 }
 
-/// Runs a test command and counts.
-fn count(command: &mut Command) -> (Tally, String) {
+/// Runs a test command, counts, and keeps what failed.
+fn count(command: &mut Command, failures: &mut Failures) -> (Tally, String) {
     let mut tally = Tally::default();
-    let note = match stream(command, &mut tally) {
+    let mut failed = Failures::default();
+    let outcome = stream(command, &mut tally, &mut failed);
+    failures.append(failed);
+    let note = match outcome {
         Ok(true) if tally.passed + tally.failed == 0 => format!("error: {} ran no test", words(command)),
         Ok(true) => return (tally, String::new()),
         Ok(false) => format!("error: {} failed", words(command)),
@@ -120,8 +126,8 @@ fn count(command: &mut Command) -> (Tally, String) {
     (tally.settle(false), note)
 }
 
-/// Passes the output on line by line, counts in passing, and tells whether the command succeeded.
-fn stream(command: &mut Command, tally: &mut Tally) -> io::Result<bool> {
+/// Passes the output on line by line, reads it in passing, and tells whether the command succeeded.
+fn stream(command: &mut Command, tally: &mut Tally, failures: &mut Failures) -> io::Result<bool> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take().expect("stdout was piped one line above");
     for line in BufReader::new(output).split(b'\n') {
@@ -130,6 +136,7 @@ fn stream(command: &mut Command, tally: &mut Tally) -> io::Result<bool> {
         if let Some(counts) = Tally::of_line(&line) {
             *tally += counts;
         }
+        failures.take_line(&line);
     }
     Ok(child.wait()?.success())
 }
@@ -266,14 +273,16 @@ mod tests {
             "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0s",
         );
         assert_eq!(
-            count(&mut echo).0,
+            count(&mut echo, &mut Failures::default()).0,
             Tally {
                 passed: 3,
                 failed: 0,
                 ignored: 0
             }
         );
-        assert_eq!(count(&mut Command::new("false")).0, Tally::FAILED);
-        assert_eq!(count(&mut Command::new("true")).0, Tally::FAILED);
+        for silent in ["false", "true"] {
+            let (tally, _) = count(&mut Command::new(silent), &mut Failures::default());
+            assert_eq!(tally, Tally::FAILED, "{silent}");
+        }
     }
 }
