@@ -14,3 +14,5 @@ mod reconcile;
 mod sealing_keys;
 pub mod serve;
 pub mod settings;
+mod watches;
+mod workers;

@@ -48,6 +48,15 @@ struct History {
     failures: u32,
 }
 
+/// Whether an object that was looked at comes up again although nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// No.
+    OnChange,
+    /// After a pause that grows each time.
+    AfterAPause,
+}
+
 /// How the work stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Backlog {
@@ -124,8 +133,9 @@ impl<K: Grouped> Queue<K> {
         }
     }
 
-    /// `key` has been looked at. With `retry` it comes up again after a pause that grows each time.
-    pub(crate) fn done(&self, key: &K, retry: bool) {
+    /// `key` has been looked at.
+    pub(crate) fn done(&self, key: &K, again: Again) {
+        let retry = again == Again::AfterAPause;
         let mut state = self.lock();
         let now = Instant::now();
         state.progress = now;
@@ -294,7 +304,7 @@ mod tests {
         assert_eq!(taken(&queue).await, Some(1));
         queue.add(1, Lane::News);
         assert_eq!(taken(&queue).await, None, "never twice at a time");
-        queue.done(&1, false);
+        queue.done(&1, Again::OnChange);
         assert_eq!(taken(&queue).await, Some(1));
     }
 
@@ -307,12 +317,12 @@ mod tests {
             let begin = Instant::now();
             assert_eq!(queue.next().await.map(|(key, _)| key), Some(1));
             pauses.push(begin.elapsed());
-            queue.done(&1, true);
+            queue.done(&1, Again::AfterAPause);
         }
         assert!(pauses.windows(2).all(|pair| pair[0] < pair[1]), "{pauses:?}");
         queue.add(1, Lane::News);
         assert_eq!(taken(&queue).await, Some(1));
-        queue.done(&1, false);
+        queue.done(&1, Again::OnChange);
         assert_eq!(taken(&queue).await, None);
     }
 
@@ -322,7 +332,7 @@ mod tests {
         for _ in 0..BURST {
             queue.add(1, Lane::News);
             assert_eq!(taken(&queue).await, Some(1));
-            queue.done(&1, false);
+            queue.done(&1, Again::OnChange);
         }
         queue.add(1, Lane::News);
         assert_eq!(taken(&queue).await, None);
@@ -371,7 +381,7 @@ mod tests {
         tokio::time::advance(seconds(5)).await;
         assert_eq!(queue.backlog(), stands(2, 5, 5));
         assert_eq!(taken(&queue).await, Some(1));
-        queue.done(&1, true);
+        queue.done(&1, Again::AfterAPause);
         assert_eq!(
             queue.backlog(),
             stands(1, 5, 0),
@@ -399,7 +409,7 @@ mod tests {
         assert_eq!(queue.next().await, Some((1, Lane::Backlog)));
         queue.put_back(1, Lane::Backlog);
         assert_eq!(queue.next().await, Some((1, Lane::Backlog)));
-        queue.done(&1, false);
+        queue.done(&1, Again::OnChange);
         assert_eq!(taken(&queue).await, None);
     }
 }

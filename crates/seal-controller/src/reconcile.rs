@@ -4,6 +4,7 @@
 //! and what is remembered between two times.
 
 mod prepare;
+mod watched;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,10 +31,12 @@ use tracing::{debug, info, warn};
 use crate::diagnosis::Diagnoses;
 use crate::known::{Key, Known, Seen};
 use crate::metrics::{ErrorReason, Metrics};
-use crate::queue::Lane;
+use crate::queue::{Again, Lane};
 use crate::sealing_keys::{Keys, User};
 use crate::settings::Settings;
+use crate::workers::Reconcile;
 use prepare::{Prepared, prepare};
+pub(crate) use watched::SealedSecretWatches;
 
 // Between looking and writing somebody else may write; more often than this is a quarrel.
 const LOOKS: usize = 4;
@@ -92,28 +95,6 @@ impl Reconciler {
             backlog: Semaphore::new(cores + 1),
             memory: Mutex::default(),
         }
-    }
-
-    /// Brings the Secret of `key` into line and tells what came of it. Returns whether to try again
-    /// after a pause.
-    pub(crate) async fn reconcile(&self, key: &Key, lane: Lane) -> bool {
-        let Some(seen) = self.objects.find(key) else {
-            self.forget(key);
-            return false;
-        };
-        // On its way out: the garbage collector takes the Secret along.
-        if seen.object.metadata.deletion_timestamp.is_some() {
-            return false;
-        }
-        let now = Timestamp::now();
-        let outcome = if seen.readable {
-            self.settle(key, &seen.object, lane, now).await
-        } else {
-            self.metrics.unseal_failed(&key.namespace, ErrorReason::Fetch);
-            Outcome::Failed(vec![Fault::new(&catalogue::UNREADABLE)])
-        };
-        let told = self.tell(key, &seen, &outcome, now).await;
-        !told || wants_retry(&outcome)
     }
 
     /// Those that a new key may help.
@@ -430,12 +411,38 @@ impl Reconciler {
     }
 }
 
-fn wants_retry(outcome: &Outcome) -> bool {
+impl Reconcile for Reconciler {
+    // Brings the Secret of `key` into line and tells what came of it.
+    async fn reconcile(&self, key: &Key, lane: Lane) -> Again {
+        let Some(seen) = self.objects.find(key) else {
+            self.forget(key);
+            return Again::OnChange;
+        };
+        // On its way out: the garbage collector takes the Secret along.
+        if seen.object.metadata.deletion_timestamp.is_some() {
+            return Again::OnChange;
+        }
+        let now = Timestamp::now();
+        let outcome = if seen.readable {
+            self.settle(key, &seen.object, lane, now).await
+        } else {
+            self.metrics.unseal_failed(&key.namespace, ErrorReason::Fetch);
+            Outcome::Failed(vec![Fault::new(&catalogue::UNREADABLE)])
+        };
+        let told = self.tell(key, &seen, &outcome, now).await;
+        if told { again(&outcome) } else { Again::AfterAPause }
+    }
+
+    fn knows(&self, key: &Key) -> bool {
+        self.objects.find(key).is_some()
+    }
+}
+
+fn again(outcome: &Outcome) -> Again {
+    let wants_retry = |fault: &Fault| fault.kind.class.retry() == Retry::Backoff;
     match outcome {
-        Outcome::Synced(_) => false,
-        Outcome::Failed(faults) => faults
-            .iter()
-            .any(|fault| fault.kind.class.retry() == Retry::Backoff),
+        Outcome::Failed(faults) if faults.iter().any(wants_retry) => Again::AfterAPause,
+        Outcome::Failed(_) | Outcome::Synced(_) => Again::OnChange,
     }
 }
 

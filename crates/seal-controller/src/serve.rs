@@ -5,29 +5,27 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
-use futures::StreamExt;
-use kube::runtime::watcher::Event;
-use kube::{Client, Config, ResourceExt};
-use seal_api::SealedSecret;
-use seal_cluster::watch::{News, Scope, SecretMetadata, Watched, sealed_secrets, secrets};
-use seal_engine::SecretVersion;
+use kube::Config;
+use seal_cluster::watch::Scope;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::http::{self, Bounds, Shown, api, listen, metrics};
-use crate::known::{Key, Seen};
+use crate::known::Key;
 use crate::leadership::{Election, Leadership};
 use crate::metrics::Metrics;
 use crate::queue::{Lane, Queue};
-use crate::reconcile::Reconciler;
+use crate::reconcile::{Reconciler, SealedSecretWatches};
 use crate::sealing_keys::{Keeper, Keys, SealingKeys};
 use crate::settings::{self, Settings};
+use crate::watches::Watches;
+use crate::workers::Worker;
 
 // Many wait for the API server while few compute.
 const WORKERS_PER_CORE: usize = 8;
@@ -145,27 +143,31 @@ impl Running {
             Arc::clone(&reconciler),
             Arc::clone(&queue),
         ));
-        let (begin, begun) = watch::channel(None);
+        let begin = watch::Sender::new(None);
         let mut workers = JoinSet::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let worker = Worker {
             reconciler: Arc::clone(&reconciler),
             queue: Arc::clone(&queue),
-            begun,
+            begun: begin.subscribe(),
             leadership: leadership.clone(),
         };
         for _ in 0..cores * WORKERS_PER_CORE {
             workers.spawn(worker.clone().work());
         }
         let watches = Watches {
-            settings,
-            reconciler,
+            scopes: scopes(&settings),
+            told: SealedSecretWatches {
+                client,
+                settings,
+                reconciler,
+            },
             queue: Arc::clone(&queue),
             begin,
             ready: shown.ready,
             leadership: leadership.clone(),
         };
-        others.spawn(watches.listen(client));
+        others.spawn(watches.listen());
         Ok(Self {
             queue,
             leadership,
@@ -218,213 +220,10 @@ async fn serve_http(
     Ok(closing)
 }
 
-/// Those who look at objects.
-#[derive(Clone)]
-struct Worker {
-    reconciler: Arc<Reconciler>,
-    queue: Arc<Queue<Key>>,
-    begun: watch::Receiver<Option<u64>>,
-    leadership: Leadership,
-}
-
-impl Worker {
-    async fn work(mut self) {
-        loop {
-            self.leadership.begins().await;
-            let Some(term) = self.leadership.term() else {
-                continue;
-            };
-            // Without the list of Secrets, everything would look as if it had to be made anew; and what the
-            // watches told while another one led may be older than what that one wrote (S18).
-            tokio::select! {
-                begun = self.begun.wait_for(|begun| *begun == Some(term)) => if begun.is_err() { return },
-                () = self.leadership.ends(term) => continue,
-            }
-            // A standby keeps its queue: when it leads, it begins with what the watches have told.
-            self.queue.resume();
-            if self.lead(term).await.is_none() {
-                return;
-            }
-        }
-    }
-
-    // Works until this term is over; `None` when there will be no more work.
-    async fn lead(&mut self, term: u64) -> Option<()> {
-        loop {
-            let next = tokio::select! {
-                next = self.queue.next() => next,
-                () = self.leadership.ends(term) => return Some(()),
-            };
-            let (key, lane) = next?;
-            // A task of its own, so that a panic ends that and not the worker.
-            let mut attempt = tokio::spawn({
-                let (reconciler, key) = (Arc::clone(&self.reconciler), key.clone());
-                async move { reconciler.reconcile(&key, lane).await }
-            });
-            let retry = tokio::select! {
-                retry = &mut attempt => retry.unwrap_or(true),
-                () = self.leadership.ends(term) => {
-                    // What it has read is of this term, and must not be written in the next one.
-                    attempt.abort();
-                    drop(attempt.await);
-                    self.queue.put_back(key, lane);
-                    return Some(());
-                }
-            };
-            if self.leadership.term() != Some(term) {
-                // Whether it worked or not, the next leader looks at it; and so do we, should it be us.
-                self.queue.put_back(key, lane);
-                return Some(());
-            }
-            self.queue.done(&key, retry);
-            if self.reconciler.objects.find(&key).is_none() {
-                self.queue.forget(&key);
-            }
-        }
-    }
-}
-
-/// Those who listen to the watches.
-struct Watches {
-    settings: Arc<Settings>,
-    reconciler: Arc<Reconciler>,
-    queue: Arc<Queue<Key>>,
-    // The term that began with the lists that are known.
-    begin: watch::Sender<Option<u64>>,
-    ready: Arc<AtomicBool>,
-    leadership: Leadership,
-}
-
-impl Watches {
-    // A lead begins with new lists: whoever led before may have seen more than our watches have told.
-    async fn listen(self, client: Client) {
-        let scopes = scopes(&self.settings);
-        let mut leadership = self.leadership.clone();
-        loop {
-            let term = leadership.term();
-            self.reconciler.objects.list_anew();
-            self.reconciler.standing.list_anew();
-            tokio::select! {
-                () = self.follow(&client, &scopes, term) => return,
-                () = leadership.begins_anew(term) => {}
-            }
-        }
-    }
-
-    async fn follow(&self, client: &Client, scopes: &[Scope], term: Option<u64>) {
-        let mut objects = sealed_secrets(client, scopes, &self.settings.label_selector);
-        // Only once it is known what is ours: of all other Secrets nothing is kept.
-        let mut standing: News<SecretMetadata> = futures::stream::pending().boxed();
-        let mut awaited = !self.settings.skip_recreate;
-        let mut expected = scopes.to_vec();
-        loop {
-            let (scope, news) = tokio::select! {
-                Some((scope, event)) = objects.next() => {
-                    let news = event.map(|event| {
-                        let lane = lane(&event);
-                        (self.reconciler.objects.take_in(&scope, mapped(event, seen), |_| true), lane)
-                    });
-                    (scope, news)
-                }
-                Some((scope, event)) = standing.next() => {
-                    let news = event.map(|event| {
-                        let (lane, ours) = (lane(&event), |key: &Key| self.reconciler.objects.find(key).is_some());
-                        (self.reconciler.standing.take_in(&scope, mapped(event, version), ours), lane)
-                    });
-                    (scope, news)
-                }
-                else => return,
-            };
-            match news {
-                Ok((keys, lane)) => keys.into_iter().for_each(|key| self.queue.add(key, lane)),
-                Err(error) => {
-                    let namespace = scope.namespace();
-                    warn!(namespace, %error, "a watch is taken up again");
-                    // One namespace that nobody granted yet must not hold up the others, unless it is ours.
-                    if error.forbidden && scopes.first() != Some(&scope) {
-                        expected.retain(|known| *known != scope);
-                    }
-                }
-            }
-            if awaited && self.reconciler.objects.has_listed(&expected) {
-                awaited = false;
-                standing = secrets(client, scopes);
-            }
-            self.begin_when_listed(&expected, term);
-        }
-    }
-
-    fn begin_when_listed(&self, scopes: &[Scope], term: Option<u64>) {
-        let listed = self.reconciler.objects.has_listed(scopes)
-            && (self.settings.skip_recreate || self.reconciler.standing.has_listed(scopes));
-        if !listed {
-            return;
-        }
-        let begins = self
-            .begin
-            .send_if_modified(|begun| std::mem::replace(begun, term) != term);
-        if begins {
-            // Each object once, also what has not changed since: whoever leads tells of all of them.
-            for key in self.reconciler.objects.keys() {
-                self.queue.add(key, Lane::Backlog);
-            }
-        }
-        if !self.ready.swap(true, Ordering::Relaxed) {
-            info!("ready");
-        }
-    }
-}
-
-// A change that is seen as it happens has somebody waiting for it.
-fn lane<K>(event: &Event<K>) -> Lane {
-    match event {
-        Event::Init | Event::InitApply(_) | Event::InitDone => Lane::Backlog,
-        Event::Apply(_) | Event::Delete(_) => Lane::News,
-    }
-}
-
 fn scopes(settings: &Settings) -> Vec<Scope> {
     match settings.watched() {
         settings::Watched::All => vec![Scope::Cluster],
         settings::Watched::These(all) => all.into_iter().map(Scope::Namespace).collect(),
-    }
-}
-
-fn seen(watched: Watched) -> (Key, Arc<Seen>) {
-    let (mut object, readable) = match watched.0 {
-        Ok(object) => (object, true),
-        // Its text may quote the object; the status tells the rest.
-        Err(invalid) => {
-            let metadata = invalid.metadata;
-            (
-                SealedSecret {
-                    metadata,
-                    ..SealedSecret::default()
-                },
-                false,
-            )
-        }
-    };
-    // Large, and of no use here.
-    object.metadata.managed_fields = None;
-    (Key::of(&object.metadata), Arc::new(Seen { object, readable }))
-}
-
-fn version(metadata: SecretMetadata) -> (Key, SecretVersion) {
-    let version = SecretVersion {
-        uid: metadata.uid().unwrap_or_default(),
-        resource_version: metadata.resource_version().unwrap_or_default(),
-    };
-    (Key::of(&metadata.metadata), version)
-}
-
-fn mapped<K, T>(event: Event<K>, map: fn(K) -> T) -> Event<T> {
-    match event {
-        Event::Init => Event::Init,
-        Event::InitApply(object) => Event::InitApply(map(object)),
-        Event::InitDone => Event::InitDone,
-        Event::Apply(object) => Event::Apply(map(object)),
-        Event::Delete(object) => Event::Delete(map(object)),
     }
 }
 
