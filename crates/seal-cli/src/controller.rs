@@ -1,18 +1,18 @@
 //! What can be seen of a controller from outside: its Service, what it says of itself, its certificate,
-//! Lease and Deployment. How healthy that is, `health` judges.
+//! Deployment and Lease. How healthy that is, `health` judges.
 
 pub(crate) mod health;
+pub(crate) mod told;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Container, Service};
+use seal_cluster::lease::DEFAULT_NAME;
 use seal_cluster::look::{Look, Readiness, Seen};
 use seal_core::Certificate;
 
 use crate::arguments::ClusterArguments;
-
-/// The Lease of the controller that leads.
-pub(crate) const LEASE: &str = "seal-controller";
+use told::{Election, Told};
 
 /// A controller as it looks from outside.
 pub(crate) struct Controller {
@@ -21,8 +21,11 @@ pub(crate) struct Controller {
     pub(crate) service: Seen<Service>,
     pub(crate) readiness: Seen<Readiness>,
     pub(crate) certificate: Seen<Certificate>,
-    pub(crate) lease: Seen<Lease>,
     pub(crate) deployment: Seen<Deployment>,
+    /// What that Deployment tells it, if it was seen.
+    pub(crate) told: Option<Told>,
+    /// The Lease of the one that leads, if there is to be one.
+    pub(crate) lease: Seen<Lease>,
 }
 
 impl Controller {
@@ -47,14 +50,30 @@ impl Controller {
                 none.and(|_| Seen::Absent),
             ),
         };
-        Self {
-            lease: look.lease(&namespace, LEASE).await,
-            deployment: look.deployment(&namespace, &name).await,
+        let deployment = look.deployment(&namespace, &name).await;
+        let told = deployment.found().and_then(Told::of);
+        let mut controller = Self {
             namespace,
             name,
             service,
             readiness,
             certificate,
+            deployment,
+            told,
+            lease: Seen::Absent,
+        };
+        if let Some(lease) = controller.lease_name() {
+            controller.lease = look.lease(&controller.namespace, lease).await;
+        }
+        controller
+    }
+
+    /// The name of its Lease: the default one where its Deployment was not seen.
+    pub(crate) fn lease_name(&self) -> Option<&str> {
+        match self.told.as_ref().map(|told| &told.election) {
+            Some(Election::By(name)) => Some(name),
+            Some(Election::Off | Election::Unclear(_)) => None,
+            None => Some(DEFAULT_NAME),
         }
     }
 
@@ -72,6 +91,13 @@ impl Controller {
                 .unwrap_or_else(|| "default".to_owned()),
         )
     }
+}
+
+/// The container that is the controller, by the name that both charts give it.
+fn container(deployment: &Deployment) -> Option<&Container> {
+    let containers = &deployment.spec.as_ref()?.template.spec.as_ref()?.containers;
+    let named = containers.iter().find(|container| container.name == "controller");
+    named.or_else(|| containers.first())
 }
 
 fn first_port(service: &Service) -> Option<String> {

@@ -157,7 +157,8 @@ impl Check {
         self
     }
 
-    fn is_finding(&self) -> bool {
+    /// Whether it asks for something to be done.
+    pub(crate) fn is_finding(&self) -> bool {
         matches!(self.state, State::Warning | State::Failed)
     }
 

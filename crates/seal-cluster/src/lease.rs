@@ -22,6 +22,9 @@ use tokio::time::Instant;
 use crate::call::{CallError, bounded};
 use crate::fence::{Fence, clock};
 
+/// The name of the controller's Lease, unless it is told another.
+pub const DEFAULT_NAME: &str = "seal-controller";
+
 /// How long a lead lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {

@@ -7,4 +7,5 @@ mod explain {
     mod doctor;
     mod ground;
     mod objects;
+    mod told;
 }

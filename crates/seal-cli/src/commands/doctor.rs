@@ -93,7 +93,7 @@ async fn look_over(
         server,
         health::readiness(&controller),
         health::replicas(&controller.deployment),
-        health::lease(&controller.lease, now),
+        health::lease(&controller, now),
     ];
     running.extend(names.judge(&controller));
     let mut sealing = keys.judge(served, now);

@@ -3,10 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
+use seal_cluster::lease::DEFAULT_NAME;
 use seal_cluster::look::{Readiness, Seen};
 use seal_core::Certificate;
 
-use super::{Controller, LEASE};
+use super::told::Election;
+use super::{Controller, container};
 use crate::report::Check;
 
 // A certificate that ends stops everybody from sealing.
@@ -20,7 +22,7 @@ pub(crate) fn short(controller: &Controller, now: Timestamp) -> Vec<Check> {
     vec![
         readiness(controller),
         certificate(&controller.certificate, now),
-        lease(&controller.lease, now),
+        lease(controller, now),
     ]
 }
 
@@ -98,18 +100,47 @@ pub(crate) fn validity(about: &str, found: &Certificate, now: Timestamp) -> Chec
 }
 
 /// Who leads, whether it still does, and for how long anybody did.
-pub(crate) fn lease(seen: &Seen<Lease>, now: Timestamp) -> Check {
+pub(crate) fn lease(controller: &Controller, now: Timestamp) -> Check {
     let about = "lease";
-    let lease = match seen {
-        Seen::Found(lease) => lease,
-        Seen::Absent => {
-            return Check::ok(
-                about,
-                format!("there is no Lease {LEASE}: one controller, no election"),
-            );
+    let (name, assumed) = match controller.told.as_ref().map(|told| &told.election) {
+        Some(Election::Off) => return alone(about, &controller.deployment),
+        Some(Election::Unclear(why)) => return Check::unknown(about, why),
+        Some(Election::By(name)) => (name.as_str(), false),
+        None => (DEFAULT_NAME, true),
+    };
+    let unseen = "its Deployment, which may name another Lease or none, was not seen";
+    let check = match &controller.lease {
+        Seen::Found(lease) => held(about, lease, now),
+        Seen::Absent if assumed => Check::unknown(about, format!("there is no Lease {name}; {unseen}")),
+        Seen::Absent if is_upstreams(&controller.deployment) => {
+            Check::ok(about, "none: the controller of sealed-secrets elects nobody")
         }
+        Seen::Absent => Check::warning(about, format!("there is no Lease {name}: nobody leads"))
+            .code("lease-missing")
+            .remedy("see whether a controller runs and may create leases"),
         other => return Check::unseen(about, other, ""),
     };
+    match assumed && check.is_finding() {
+        true => check.also(unseen),
+        false => check,
+    }
+}
+
+// No Lease is expected. One that stands there is of former times.
+fn alone(about: &str, deployment: &Seen<Deployment>) -> Check {
+    let replicas = deployment.found().map_or(1, wanted);
+    if replicas > 1 {
+        return Check::failed(
+            about,
+            format!("--leader-elect=false with {replicas} replicas: they undo each other's work"),
+        )
+        .code("no-election")
+        .remedy("set the replicas to 1, or let them elect a leader (--leader-elect)");
+    }
+    Check::ok(about, "none is expected: one replica, --leader-elect=false")
+}
+
+fn held(about: &str, lease: &Lease, now: Timestamp) -> Check {
     let spec = lease.spec.clone().unwrap_or_default();
     let holder = spec.holder_identity.unwrap_or_default();
     let Some(renewed) = spec.renew_time.map(|time| time.0) else {
@@ -143,6 +174,7 @@ pub(crate) fn lease(seen: &Seen<Lease>, now: Timestamp) -> Check {
         Check::ok(about, format!("{holder} leads, {ago}"))
     };
     check
+        .fact("lease", lease.metadata.name.clone().unwrap_or_default())
         .fact("holder", holder)
         .fact("renewed", renewed.to_string())
         .fact("transitions", transitions.to_string())
@@ -163,11 +195,7 @@ pub(crate) fn replicas(seen: &Seen<Deployment>) -> Check {
         Seen::Found(deployment) => deployment,
         other => return Check::unseen(about, other, "there is no Deployment of the controller's name"),
     };
-    let wanted = deployment
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.replicas)
-        .unwrap_or(1);
+    let wanted = wanted(deployment);
     let ready = deployment
         .status
         .as_ref()
@@ -191,9 +219,21 @@ pub(crate) fn replicas(seen: &Seen<Deployment>) -> Check {
         .fact("wanted", wanted.to_string())
 }
 
+fn wanted(deployment: &Deployment) -> i32 {
+    let spec = deployment.spec.as_ref();
+    spec.and_then(|spec| spec.replicas).unwrap_or(1)
+}
+
 fn image(deployment: &Deployment) -> Option<String> {
-    let pod = deployment.spec.as_ref()?.template.spec.as_ref()?;
-    pod.containers.first()?.image.clone()
+    container(deployment)?.image.clone()
+}
+
+// By the image's name, which mirrors keep; upstream's and ours share everything else.
+fn is_upstreams(deployment: &Seen<Deployment>) -> bool {
+    let image = deployment.found().and_then(image).unwrap_or_default();
+    let path = image.split('@').next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.split(':').next() == Some("sealed-secrets-controller")
 }
 
 #[cfg(test)]
@@ -202,6 +242,7 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
     use seal_core::{KeySize, PrivateKey, SelfSigned, SystemRandom};
 
+    use super::super::told::Told;
     use super::*;
     use crate::report::State;
 
@@ -211,7 +252,7 @@ mod tests {
         NOW - SignedDuration::from_secs(seconds)
     }
 
-    fn held(holder: &str, renewed: i64, transitions: i32, created: i64) -> Seen<Lease> {
+    fn of(holder: &str, renewed: i64, transitions: i32, created: i64) -> Seen<Lease> {
         let mut lease = Lease::default();
         lease.metadata.creation_timestamp = Some(Time(ago(created)));
         lease.spec = Some(LeaseSpec {
@@ -224,30 +265,83 @@ mod tests {
         Seen::Found(lease)
     }
 
+    fn controller(arguments: Option<&[&str]>, replicas: i32, image: &str, lease: Seen<Lease>) -> Controller {
+        let deployment = arguments.map_or(Seen::Absent, |arguments| {
+            let deployment = serde_json::json!({"metadata": {}, "spec": {"replicas": replicas, "selector": {},
+                "template": {"spec": {"containers": [{"name": "c", "image": image, "args": arguments}]}}}});
+            Seen::Found(serde_json::from_value(deployment).unwrap())
+        });
+        Controller {
+            namespace: String::new(),
+            name: String::new(),
+            service: Seen::Absent,
+            readiness: Seen::Absent,
+            certificate: Seen::Absent,
+            told: deployment.found().and_then(Told::of),
+            deployment,
+            lease,
+        }
+    }
+
     #[test]
     fn a_lease_is_held_given_back_expired_or_flapping() {
         let year = 365 * 86_400;
         for (seen, state, code) in [
-            (held("pod-a", 3, 0, 60), State::Ok, None),
-            (held("pod-a", 3, 40, year), State::Ok, None),
-            (
-                held("pod-a", 3, 40, 3_600),
-                State::Warning,
-                Some("lease-flapping"),
-            ),
-            (held("pod-a", 16, 0, 60), State::Failed, Some("lease-expired")),
-            (held("", 3, 1, year), State::Warning, Some("lease-free")),
+            (of("pod-a", 3, 0, 60), State::Ok, None),
+            (of("pod-a", 3, 40, year), State::Ok, None),
+            (of("pod-a", 3, 40, 3_600), State::Warning, Some("lease-flapping")),
+            (of("pod-a", 16, 0, 60), State::Failed, Some("lease-expired")),
+            (of("", 3, 1, year), State::Warning, Some("lease-free")),
             (Seen::Found(Lease::default()), State::Warning, Some("lease-free")),
-            (Seen::Absent, State::Ok, None),
+            (Seen::Absent, State::Warning, Some("lease-missing")),
             (Seen::Unknown("broken".to_owned()), State::Unknown, None),
         ] {
-            let check = lease(&seen, NOW);
+            let check = lease(&controller(Some(&[]), 2, "seal:1", seen), NOW);
             assert_eq!(
                 (check.state, check.code.as_deref()),
                 (state, code),
                 "{}",
                 check.what
             );
+        }
+    }
+
+    #[test]
+    fn a_lease_is_expected_where_one_is_to_be_elected() {
+        let alone: &[&str] = &["--leader-elect=false"];
+        let upstreams = "mirror.example:5000/bitnami/sealed-secrets-controller:0.31@sha256:0";
+        let silent = || of("pod-a", 16, 0, 60);
+        for (controller, state, code) in [
+            (controller(Some(alone), 1, "seal:1", silent()), State::Ok, None),
+            (
+                controller(Some(alone), 2, "seal:1", Seen::Absent),
+                State::Failed,
+                Some("no-election"),
+            ),
+            (controller(Some(&[]), 1, upstreams, Seen::Absent), State::Ok, None),
+            (
+                controller(Some(&["--leader-elect=maybe"]), 1, "seal:1", silent()),
+                State::Unknown,
+                None,
+            ),
+            // Which one it would be, nobody said.
+            (controller(None, 1, "", Seen::Absent), State::Unknown, None),
+            (controller(None, 1, "", of("pod-a", 3, 0, 60)), State::Ok, None),
+            (
+                controller(None, 1, "", silent()),
+                State::Failed,
+                Some("lease-expired"),
+            ),
+        ] {
+            let check = lease(&controller, NOW);
+            assert_eq!(
+                (check.state, check.code.as_deref()),
+                (state, code),
+                "{}",
+                check.what
+            );
+            let in_doubt = controller.told.is_none() && state != State::Ok;
+            assert_eq!(check.what.contains("was not seen"), in_doubt, "{}", check.what);
         }
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use seal_cluster::lease::{InvalidTerms, Terms};
+use seal_cluster::lease::{DEFAULT_NAME, InvalidTerms, Terms};
 
 use super::go_values::{GoDuration, boolean};
 
@@ -35,7 +35,7 @@ pub struct LeaderElection {
     #[arg(
         long,
         env = "SEALED_SECRETS_LEADER_ELECT_RESOURCE_NAME",
-        default_value = "seal-controller"
+        default_value = DEFAULT_NAME
     )]
     pub leader_elect_resource_name: String,
 }

@@ -10,6 +10,7 @@ use kube::core::DynamicObject;
 use seal_api::SealedSecret;
 use seal_core::{Certificate, Scope, SystemRandom, encode_base64, seal};
 use seal_testbed::{ADMIN, ControlPlane, Process, Program, ProgramOutput, tool, wait_for};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -46,14 +47,25 @@ fn built(package: &str, program: &str) -> PathBuf {
     here.ancestors().nth(2).unwrap().join(program)
 }
 
-// Bound to everybody, the service proxy would be no permission that anyone can lack.
-fn chart() -> String {
+// The objects of the chart by that name in that namespace. Bound to everybody, the service proxy would be
+// no permission that anyone can lack.
+fn chart(namespace: &str, name: &str, settings: &[&str]) -> Vec<Value> {
     let program = Program::new(tool("helm").unwrap())
-        .args(["template", "seal", "--namespace", HOME])
-        .arg(format!("--set=fullnameOverride={SERVICE}"))
+        .args(["template", "seal", "--namespace", namespace])
+        .arg(format!("--set=fullnameOverride={name}"))
         .arg("--set=rbac.serviceProxier.bind=false")
+        .args(settings.iter().map(|setting| format!("--set={setting}")))
         .arg(root().join("deploy/helm/seal"));
-    program.run().unwrap().success().unwrap().out()
+    let rendered = program.run().unwrap().success().unwrap().out();
+    serde_yaml::Deserializer::from_str(&rendered)
+        .map(|document| Value::deserialize(document).unwrap())
+        .filter(|object| !object.is_null())
+        .collect()
+}
+
+// No more than the chart gives: what `seal doctor` asks for must be in it.
+fn is_role(object: &Value) -> bool {
+    ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"].contains(&object["kind"].as_str().unwrap())
 }
 
 /// The one that all tests share.
@@ -78,14 +90,8 @@ async fn start() -> anyhow::Result<Ground> {
     for object in rights() {
         plane.apply(&object.to_string()).await?;
     }
-    for document in chart().split("\n---\n") {
-        // No more than the chart gives: what `seal doctor` asks for must be in it.
-        let is_role = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
-            .iter()
-            .any(|kind| document.contains(&format!("kind: {kind}\n")));
-        if is_role {
-            plane.apply(document).await?;
-        }
+    for object in chart(HOME, SERVICE, &[]).iter().filter(|object| is_role(object)) {
+        plane.apply(&object.to_string()).await?;
     }
     plane.expose(HOME, SERVICE, 8080).await?;
     let program = built("seal-controller", "seal-controller");
@@ -167,6 +173,35 @@ impl Ground {
         })
         .await
         .unwrap()
+    }
+
+    /// Applies the chart's roles and its Deployment, which no kubelet runs, by the namespace's name in that
+    /// namespace. Returns the arguments that the Deployment has.
+    pub(crate) async fn install(&self, namespace: &str, settings: &[&str]) -> Vec<String> {
+        self.plane.namespace(namespace).await.unwrap();
+        let mut arguments = None;
+        for object in chart(namespace, namespace, settings) {
+            if object["kind"] == "Deployment" {
+                let container = &object["spec"]["template"]["spec"]["containers"][0];
+                arguments = Some(serde_json::from_value(container["args"].clone()).unwrap());
+            } else if !is_role(&object) {
+                continue;
+            }
+            self.apply(object).await;
+        }
+        arguments.unwrap()
+    }
+
+    /// Starts our controller as a pod of what is installed there, with these arguments.
+    pub(crate) async fn run(&self, namespace: &str, arguments: &[String]) -> Process {
+        let program = built("seal-controller", "seal-controller");
+        let pod = [
+            ("POD_NAME", namespace.to_owned()),
+            ("POD_NAMESPACE", namespace.to_owned()),
+        ];
+        Process::start_as_pod(&self.plane, (namespace, namespace), &program, arguments, pod)
+            .await
+            .unwrap()
     }
 
     /// Applies an object as an administrator.

@@ -5,7 +5,7 @@ use seal_api::sealing_key_ring::NAME;
 use seal_cluster::config_maps::{BACKUP, CERTIFICATES};
 use seal_cluster::look::{Access, Look, Seen, Who};
 
-use crate::controller::{Controller, LEASE};
+use crate::controller::Controller;
 use crate::report::Check;
 
 const GROUP: &str = "bitnami.com";
@@ -81,17 +81,18 @@ fn opening(namespace: &str) -> Vec<Access> {
     needed
 }
 
-/// What leading, publishing and keeping take, at home. A role may name the objects, but for making them.
-fn keeping(home: &str) -> Vec<Access> {
+/// What leading by that Lease, publishing and keeping take, at home. A role may name the objects, but for
+/// making them.
+fn keeping(home: &str, lease: Option<&str>) -> Vec<Access> {
     const LEASES: (&str, &str) = ("coordination.k8s.io", "leases");
     const MAPS: (&str, &str) = ("", "configmaps");
-    let named = [(LEASES, LEASE), (MAPS, CERTIFICATES), (MAPS, BACKUP)];
+    let leases = lease.map(|lease| (LEASES, vec![lease]));
     let mut needed = Vec::new();
-    for (group, resource) in [LEASES, MAPS] {
+    for ((group, resource), names) in leases.into_iter().chain([(MAPS, vec![CERTIFICATES, BACKUP])]) {
         needed.push(access("create", group, resource, home, ""));
-    }
-    for ((group, resource), name) in named {
-        needed.extend(["get", "update"].map(|verb| access(verb, group, resource, home, name)));
+        for name in names {
+            needed.extend(["get", "update"].map(|verb| access(verb, group, resource, home, name)));
+        }
     }
     needed.push(access("get", "sealops.dev", "sealingkeyrings", home, NAME));
     needed.push(access(
@@ -162,7 +163,7 @@ impl Accesses {
         groups.push(Answers {
             about: "controller, at home",
             place: format!("in namespace {home}"),
-            answers: asked(look, &who, keeping(home)).await,
+            answers: asked(look, &who, keeping(home, controller.lease_name())).await,
             remedy: format!(
                 "{remedy}; without them it elects no leader, publishes no certificate and keeps no backup"
             ),

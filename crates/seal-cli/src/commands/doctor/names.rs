@@ -103,8 +103,9 @@ mod tests {
             service,
             readiness: Seen::Absent,
             certificate: Seen::Absent,
-            lease: Seen::Absent,
             deployment: Seen::Absent,
+            told: None,
+            lease: Seen::Absent,
         }
     }
 
