@@ -52,7 +52,8 @@ pub(crate) struct ExplainArguments {
 #[derive(Args)]
 #[command(after_help = CHECKS)]
 pub(crate) struct DoctorArguments {
-    /// The namespace in which permissions are checked; the context's if not given
+    /// The namespace in which your permissions are checked, the controller's where it watches; the
+    /// context's if not given
     #[arg(short, long, env = "SEAL_NAMESPACE")]
     pub(crate) namespace: Option<Namespace>,
     /// A certificate that is sealed with, to be compared with the controller's; may be repeated

@@ -4,7 +4,7 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Container;
 use seal_cluster::lease::DEFAULT_NAME;
-use seal_core::ObjectName;
+use seal_core::{Namespace, ObjectName};
 
 use super::container;
 
@@ -12,6 +12,7 @@ use super::container;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) election: Election,
+    pub(crate) watched: Watched,
 }
 
 /// How the one replica that works is found.
@@ -25,12 +26,25 @@ pub(crate) enum Election {
     Unclear(String),
 }
 
+/// Where SealedSecrets are opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Watched {
+    /// In all namespaces.
+    All,
+    /// In these, the controller's own first.
+    These(Vec<String>),
+    /// It cannot be told from the Deployment: why.
+    Unclear(String),
+}
+
 impl Told {
     /// By that Deployment; nothing if it runs no container.
     pub(crate) fn of(deployment: &Deployment) -> Option<Self> {
         let given = Given(container(deployment)?);
+        let home = deployment.metadata.namespace.as_deref().unwrap_or_default();
         Some(Self {
             election: election(&given).unwrap_or_else(Election::Unclear),
+            watched: watched(&given, home).unwrap_or_else(Watched::Unclear),
         })
     }
 }
@@ -44,6 +58,25 @@ fn election(given: &Given<'_>) -> Result<Election, String> {
     // It becomes part of a path.
     let name: ObjectName = name.parse().map_err(|_| unreadable(flag))?;
     Ok(Election::By(name.to_string()))
+}
+
+// Naming some means not watching all, also where it is only the controller's own.
+fn watched(given: &Given<'_>, home: &str) -> Result<Watched, String> {
+    let flag = "additional-namespaces";
+    let text = given.text(flag)?.unwrap_or_default();
+    let named = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let named = named.map(str::parse).collect::<Result<Vec<Namespace>, _>>();
+    let named = named.map_err(|_| unreadable(flag))?;
+    if named.is_empty() && given.boolean("all-namespaces", true)? {
+        return Ok(Watched::All);
+    }
+    let mut all = vec![home.to_owned()];
+    for name in named.iter().map(ToString::to_string) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    Ok(Watched::These(all))
 }
 
 // A value may be anything: the flag is named, and what it says is not repeated.
@@ -124,7 +157,7 @@ mod tests {
     fn told(container: &Value) -> Told {
         let mut container = container.clone();
         container["name"] = json!("controller");
-        let deployment = json!({"metadata": {}, "spec": {"selector": {}, "template": {"spec": {"containers": [container]}}}});
+        let deployment = json!({"metadata": {"namespace": "home"}, "spec": {"selector": {}, "template": {"spec": {"containers": [container]}}}});
         Told::of(&serde_json::from_value(deployment).unwrap()).unwrap()
     }
 
@@ -175,6 +208,41 @@ mod tests {
             ),
         ] {
             assert_eq!(told(&container).election, election, "{container}");
+        }
+    }
+
+    #[test]
+    fn all_namespaces_are_watched_or_its_own_and_those_that_are_named() {
+        let these = |names: &[&str]| Watched::These(names.iter().map(|name| (*name).to_owned()).collect());
+        let variable = json!([{"name": "SEALED_SECRETS_ADDITIONAL_NAMESPACES", "value": "c"}]);
+        for (container, watched) in [
+            (json!({}), Watched::All),
+            (json!({"args": ["--additional-namespaces="]}), Watched::All),
+            (
+                json!({"args": ["--additional-namespaces= b,,a, home,a"]}),
+                these(&["home", "b", "a"]),
+            ),
+            (
+                json!({"args": ["--additional-namespaces", "home"]}),
+                these(&["home"]),
+            ),
+            (json!({"args": ["--all-namespaces=f"]}), these(&["home"])),
+            (
+                json!({"args": ["--all-namespaces"], "env": variable}),
+                these(&["home", "c"]),
+            ),
+            (
+                json!({"args": ["--additional-namespaces="], "env": variable}),
+                Watched::All,
+            ),
+        ] {
+            assert_eq!(told(&container).watched, watched, "{container}");
+        }
+        for arguments in [["--additional-namespaces=../a"], ["--all-namespaces=no"]] {
+            assert!(matches!(
+                told(&json!({"args": arguments})).watched,
+                Watched::Unclear(_)
+            ));
         }
     }
 

@@ -53,6 +53,7 @@ async fn an_installation_is_healthy_until_something_is_wrong() {
         ("Permissions", "you, to ask"),
         ("Permissions", "you, at work"),
         ("Permissions", "controller"),
+        ("Permissions", "controller, keys"),
         ("Permissions", "controller, at home"),
         ("CRD", "CRD"),
         ("Sealing keys", "keys"),

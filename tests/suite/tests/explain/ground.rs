@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role};
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
 use seal_api::SealedSecret;
@@ -190,6 +191,20 @@ impl Ground {
             self.apply(object).await;
         }
         arguments.unwrap()
+    }
+
+    /// Leaves these verbs of those that a Role of the chart gives for that resource.
+    pub(crate) async fn narrow(&self, (namespace, name): (&str, &str), resource: &str, verbs: &[&str]) {
+        let client = self.plane.client(ADMIN).await.unwrap();
+        let roles: Api<Role> = Api::namespaced(client, namespace);
+        let mut role = roles.get(name).await.unwrap();
+        let of = |rule: &&mut PolicyRule| {
+            // What is created cannot be named, and has a rule of its own.
+            rule.resources.as_deref() == Some(&[resource.to_owned()]) && rule.verbs != ["create"]
+        };
+        let mut rules = role.rules.iter_mut().flatten().filter(of);
+        rules.next().unwrap().verbs = verbs.iter().map(|verb| (*verb).to_owned()).collect();
+        roles.replace(name, &PostParams::default(), &role).await.unwrap();
     }
 
     /// Starts our controller as a pod of what is installed there, with these arguments.

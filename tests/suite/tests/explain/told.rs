@@ -90,3 +90,103 @@ async fn without_election_no_lease_is_expected_and_no_right_to_one() {
     assert_eq!(state, "unknown", "{what}");
     assert!(what.contains("--leader-elect-resource-name"), "{what}");
 }
+
+async fn permissions(ground: &Ground, namespace: &str, about: &str) -> (String, String) {
+    let (state, _, what) = looked_over(ground, namespace).await.check("Permissions", about);
+    (state, what)
+}
+
+// Its own namespace is one of those that it watches, and the user's is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_roles_only_the_controller_is_judged_where_it_watches() {
+    let ground = ground().await;
+    let (namespace, one, other) = ("doctor-roles", "doctor-roles-a", "doctor-roles-b");
+    for namespace in [one, other] {
+        ground.plane.namespace(namespace).await.unwrap();
+    }
+    let watched = format!("additionalNamespaces={{{one},{other}}}");
+    let settings = ["rbac.namespacedRoles=true", watched.as_str()];
+    ground.install(namespace, &settings).await;
+    let (state, what) = permissions(ground, namespace, "controller").await;
+    assert_eq!(state, "ok", "{what}");
+    assert!(
+        what.contains(&format!("in namespaces {namespace}, {one}, {other}")),
+        "{what}"
+    );
+    let report = looked_over(ground, namespace).await.0.to_string();
+    assert!(report.contains("nothing in namespace prod is opened"), "{report}");
+
+    for elsewhere in [one, other] {
+        let role = (elsewhere, "doctor-roles-unsealer");
+        ground
+            .narrow(role, "secrets", &["get", "list", "watch", "create"])
+            .await;
+    }
+    let (state, what) = permissions(ground, namespace, "controller").await;
+    assert_eq!(state, "failed", "{what}");
+    let refused = format!("may not update secrets in namespaces {one}, {other}\n");
+    assert!(what.starts_with(&refused), "{what}");
+    let (state, what) = permissions(ground, namespace, "controller, keys").await;
+    assert_eq!(state, "ok", "{what}");
+
+    let role = (namespace, "doctor-roles-unsealer");
+    ground.narrow(role, "secrets", &["get", "watch", "create"]).await;
+    let (state, what) = permissions(ground, namespace, "controller, keys").await;
+    assert_eq!(state, "failed", "{what}");
+    let refused = format!("may not list secrets, update secrets in namespace {namespace}\n");
+    assert!(what.starts_with(&refused), "{what}");
+    let (state, what) = permissions(ground, namespace, "controller").await;
+    assert_eq!(state, "failed", "{what}");
+    assert!(
+        what.contains(&format!(
+            "list secrets, update secrets in namespace {namespace}; update secrets in namespaces"
+        )),
+        "{what}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_that_watches_everything_needs_its_permissions_everywhere() {
+    let ground = ground().await;
+    let namespace = "doctor-everywhere";
+    ground
+        .install(
+            namespace,
+            &["rbac.namespacedRoles=true", "args[0]=--all-namespaces"],
+        )
+        .await;
+    // Those in the user's own namespace are not enough.
+    let line =
+        format!("doctor -n {namespace} --controller-namespace {namespace} --controller-name {namespace}");
+    let (_, report) = ground.asked(ADMIN, &line).await;
+    let (state, _, what) = report.check("Permissions", "controller");
+    assert_eq!(state, "failed", "{what}");
+    assert!(
+        what.contains("list sealedsecrets.bitnami.com") && what.contains("in all namespaces"),
+        "{what}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_at_home_is_watched_there() {
+    let ground = ground().await;
+    let namespace = "doctor-home";
+    ground.install(namespace, &[]).await;
+    let (state, what) = permissions(ground, namespace, "controller, at home").await;
+    assert_eq!(state, "ok", "{what}");
+    for (role, resource, refused) in [
+        ("leader", "leases", "leases.coordination.k8s.io seal-controller"),
+        ("keys", "configmaps", "configmaps seal-key-backup"),
+        ("keys", "sealingkeyrings", "sealingkeyrings.sealops.dev seal"),
+    ] {
+        let role = format!("{namespace}-{role}");
+        ground
+            .narrow((namespace, role.as_str()), resource, &["get", "update"])
+            .await;
+        let (state, what) = permissions(ground, namespace, "controller, at home").await;
+        assert_eq!(state, "warning", "{what}");
+        for verb in ["list", "watch"] {
+            assert!(what.contains(&format!("{verb} {refused}")), "{what}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use seal_cluster::config_maps::{BACKUP, CERTIFICATES};
 use seal_cluster::look::{Access, Look, Seen, Who};
 
 use crate::controller::Controller;
+use crate::controller::told::Watched;
 use crate::report::Check;
 
 const GROUP: &str = "bitnami.com";
@@ -13,8 +14,6 @@ const GROUP: &str = "bitnami.com";
 /// Answers about one group of permissions that stand or fall together.
 struct Answers {
     about: &'static str,
-    /// Where, in words.
-    place: String,
     answers: Vec<(Access, Seen<bool>)>,
     remedy: String,
     /// Whether the controller does its main job without.
@@ -24,8 +23,8 @@ struct Answers {
 /// All that was asked.
 pub(super) struct Accesses {
     groups: Vec<Answers>,
-    /// Why the controller's account was not asked about.
-    unasked: Option<Check>,
+    /// What was not asked, or need not be.
+    others: Vec<Check>,
 }
 
 fn access(
@@ -71,37 +70,38 @@ fn working(namespace: &str) -> Vec<Access> {
 fn opening(namespace: &str) -> Vec<Access> {
     let mut needed = all(&["list", "watch"], GROUP, "sealedsecrets", namespace);
     needed.push(access("patch", GROUP, "sealedsecrets/status", namespace, ""));
-    needed.extend(all(
-        &["get", "list", "watch", "create", "update"],
-        "",
-        "secrets",
-        namespace,
-    ));
+    needed.extend(secrets(namespace));
     needed.extend(all(&["create", "patch"], "", "events", namespace));
     needed
 }
 
-/// What leading by that Lease, publishing and keeping take, at home. A role may name the objects, but for
-/// making them.
+/// What writing Secrets takes, and keeping the keys, which are Secrets at home.
+fn secrets(namespace: &str) -> Vec<Access> {
+    let verbs = ["get", "list", "watch", "create", "update"];
+    all(&verbs, "", "secrets", namespace)
+}
+
+/// What leading by that Lease, publishing and backing up take, at home. A role may name the objects, but
+/// for making them.
 fn keeping(home: &str, lease: Option<&str>) -> Vec<Access> {
     const LEASES: (&str, &str) = ("coordination.k8s.io", "leases");
     const MAPS: (&str, &str) = ("", "configmaps");
+    let seen = |(group, resource), name: &str| {
+        ["get", "list", "watch"].map(|verb| access(verb, group, resource, home, name))
+    };
     let leases = lease.map(|lease| (LEASES, vec![lease]));
     let mut needed = Vec::new();
-    for ((group, resource), names) in leases.into_iter().chain([(MAPS, vec![CERTIFICATES, BACKUP])]) {
+    for (kind, names) in leases.into_iter().chain([(MAPS, vec![CERTIFICATES, BACKUP])]) {
+        let (group, resource) = kind;
         needed.push(access("create", group, resource, home, ""));
         for name in names {
-            needed.extend(["get", "update"].map(|verb| access(verb, group, resource, home, name)));
+            needed.extend(seen(kind, name));
+            needed.push(access("update", group, resource, home, name));
         }
     }
-    needed.push(access("get", "sealops.dev", "sealingkeyrings", home, NAME));
-    needed.push(access(
-        "patch",
-        "sealops.dev",
-        "sealingkeyrings/status",
-        home,
-        NAME,
-    ));
+    let (group, status) = ("sealops.dev", "sealingkeyrings/status");
+    needed.extend(seen((group, "sealingkeyrings"), NAME));
+    needed.push(access("patch", group, status, home, NAME));
     needed
 }
 
@@ -109,70 +109,62 @@ impl Accesses {
     /// Asks.
     pub(super) async fn gather(look: &Look, controller: &Controller, namespace: &str) -> Self {
         let home = &controller.namespace;
-        let mut groups = vec![
-            Answers {
-                about: "you, to ask",
-                place: format!("in namespace {home}"),
-                answers: asked(look, &Who::Myself, asking(controller)).await,
-                remedy: "the chart's Role service-proxier has these permissions".to_owned(),
-                optional: true,
-            },
-            Answers {
-                about: "you, at work",
-                place: format!("in namespace {namespace}"),
-                answers: asked(look, &Who::Myself, working(namespace)).await,
-                remedy: "ask for these permissions, unless something else applies your objects".to_owned(),
-                optional: true,
-            },
-        ];
+        let mut accesses = Self {
+            groups: vec![
+                Answers {
+                    about: "you, to ask",
+                    answers: asked(look, &Who::Myself, asking(controller)).await,
+                    remedy: "the chart's Role service-proxier has these permissions".to_owned(),
+                    optional: true,
+                },
+                Answers {
+                    about: "you, at work",
+                    answers: asked(look, &Who::Myself, working(namespace)).await,
+                    remedy: "ask for these permissions, unless something else applies your objects"
+                        .to_owned(),
+                    optional: true,
+                },
+            ],
+            others: Vec::new(),
+        };
         let Some(name) = controller.account() else {
-            let check = Check::unseen(
+            accesses.others.push(Check::unseen(
                 "controller",
                 &controller.deployment,
                 "its account is not known without its Deployment",
-            );
-            return Self {
-                groups,
-                unasked: Some(check),
-            };
+            ));
+            return accesses;
         };
         let who = Who::Account {
             namespace: home.clone(),
             name: name.clone(),
         };
-        let everywhere = asked(look, &who, opening("")).await;
-        // Roles in single namespaces are enough where only these are watched.
-        let (place, answers) = match everywhere
-            .iter()
-            .all(|(_, answer)| matches!(answer, Seen::Found(true)))
-        {
-            true => ("in all namespaces".to_owned(), everywhere),
-            false => (
-                format!("in namespace {namespace}"),
-                asked(look, &who, opening(namespace)).await,
-            ),
-        };
         let remedy = format!("give the account {home}/{name} the chart's roles");
-        groups.push(Answers {
-            about: "controller",
-            place,
-            answers,
-            remedy: remedy.clone(),
+        match opened(look, &who, controller, namespace).await {
+            Ok(answers) => accesses.groups.push(Answers {
+                about: "controller",
+                answers,
+                remedy: remedy.clone(),
+                optional: false,
+            }),
+            Err(why) => accesses.others.push(Check::unknown("controller", why)),
+        }
+        accesses.others.extend(unwatched(controller, namespace));
+        accesses.groups.push(Answers {
+            about: "controller, keys",
+            answers: asked(look, &who, secrets(home)).await,
+            remedy: format!("{remedy}; without them it has no keys"),
             optional: false,
         });
-        groups.push(Answers {
+        accesses.groups.push(Answers {
             about: "controller, at home",
-            place: format!("in namespace {home}"),
             answers: asked(look, &who, keeping(home, controller.lease_name())).await,
             remedy: format!(
                 "{remedy}; without them it elects no leader, publishes no certificate and keeps no backup"
             ),
             optional: true,
         });
-        Self {
-            groups,
-            unasked: None,
-        }
+        accesses
     }
 
     /// What the answers come to, a line each.
@@ -180,9 +172,44 @@ impl Accesses {
         self.groups
             .iter()
             .map(judged)
-            .chain(self.unasked.clone())
+            .chain(self.others.iter().cloned())
             .collect()
     }
+}
+
+/// Asked where the controller opens SealedSecrets; or why that cannot be told.
+async fn opened(
+    look: &Look,
+    who: &Who,
+    controller: &Controller,
+    namespace: &str,
+) -> Result<Vec<(Access, Seen<bool>)>, String> {
+    let everywhere = asked(look, who, opening("")).await;
+    let all = |expected: fn(&Seen<bool>) -> bool| everywhere.iter().all(|(_, answer)| expected(answer));
+    // Roles in single namespaces are enough where only these are watched.
+    let namespaces = match controller.told.as_ref().map(|told| &told.watched) {
+        _ if all(|answer| matches!(answer, Seen::Found(true))) => return Ok(everywhere),
+        Some(Watched::These(namespaces)) => namespaces.as_slice(),
+        Some(Watched::Unclear(why)) => return Err(why.clone()),
+        // The administrator of a namespace may ask there and nowhere else.
+        Some(Watched::All) | None if all(|answer| answer.found().is_none()) => &[namespace.to_owned()],
+        Some(Watched::All) | None => return Ok(everywhere),
+    };
+    let needed = namespaces.iter().flat_map(|namespace| opening(namespace));
+    Ok(asked(look, who, needed.collect()).await)
+}
+
+// No fault: another controller may take care of it.
+fn unwatched(controller: &Controller, namespace: &str) -> Option<Check> {
+    let Watched::These(watched) = &controller.told.as_ref()?.watched else {
+        return None;
+    };
+    if watched.iter().any(|watched| watched == namespace) {
+        return None;
+    }
+    let what = format!("nothing in namespace {namespace} is opened: it is not watched");
+    let remedy = "if it is to be, name it too (--additional-namespaces, additionalNamespaces of the chart)";
+    Some(Check::note("controller", what).remedy(remedy))
 }
 
 async fn asked(look: &Look, who: &Who, needed: Vec<Access>) -> Vec<(Access, Seen<bool>)> {
@@ -197,18 +224,16 @@ async fn asked(look: &Look, who: &Who, needed: Vec<Access>) -> Vec<(Access, Seen
 fn judged(group: &Answers) -> Check {
     let Answers {
         about,
-        place,
         answers,
         remedy,
         optional,
     } = group;
-    let refused: Vec<String> = answers
-        .iter()
-        .filter(|(_, answer)| matches!(answer, Seen::Found(false)))
-        .map(|(access, _)| named(access))
-        .collect();
+    let refused = refused(answers);
     if !refused.is_empty() {
-        let what = format!("may not {} {place}", refused.join(", "));
+        let refused = refused
+            .iter()
+            .map(|(names, namespaces)| format!("{} {}", names.join(", "), place(namespaces)));
+        let what = format!("may not {}", refused.collect::<Vec<_>>().join("; "));
         let check = match optional {
             true => Check::warning(*about, what),
             false => Check::failed(*about, what),
@@ -217,7 +242,44 @@ fn judged(group: &Answers) -> Check {
     }
     match answers.iter().find(|(_, answer)| answer.found().is_none()) {
         Some((_, answer)) => Check::unseen(*about, answer, "the API server knows no such reviews"),
-        None => Check::ok(*about, format!("may do all that is needed {place}")),
+        None => {
+            let place = place(&namespaces(answers));
+            Check::ok(*about, format!("may do all that is needed {place}"))
+        }
+    }
+}
+
+fn namespaces(answers: &[(Access, Seen<bool>)]) -> Vec<&str> {
+    let mut namespaces: Vec<&str> = answers.iter().map(|(access, _)| &*access.namespace).collect();
+    // They were asked about one after the other.
+    namespaces.dedup();
+    namespaces
+}
+
+// What is refused, and in which namespaces: a controller may watch many that lack the same.
+fn refused(answers: &[(Access, Seen<bool>)]) -> Vec<(Vec<String>, Vec<&str>)> {
+    let mut all: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
+    for namespace in namespaces(answers) {
+        let refused = answers
+            .iter()
+            .filter(|(access, answer)| access.namespace == namespace && matches!(answer, Seen::Found(false)));
+        let names: Vec<String> = refused.map(|(access, _)| named(access)).collect();
+        if names.is_empty() {
+            continue;
+        }
+        match all.iter_mut().find(|(known, _)| *known == names) {
+            Some((_, namespaces)) => namespaces.push(namespace),
+            None => all.push((names, vec![namespace])),
+        }
+    }
+    all
+}
+
+fn place(namespaces: &[&str]) -> String {
+    match namespaces {
+        [""] => "in all namespaces".to_owned(),
+        [one] => format!("in namespace {one}"),
+        several => format!("in namespaces {}", several.join(", ")),
     }
 }
 
@@ -244,7 +306,6 @@ mod tests {
         let needed = all(&["get", "list"], GROUP, "sealedsecrets", "prod");
         Answers {
             about: "you",
-            place: "in namespace prod".to_owned(),
             answers: needed.into_iter().zip(answers).collect(),
             remedy: "ask".to_owned(),
             optional,
