@@ -8,13 +8,13 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::client::Body;
 use seal_api::sealing_key_ring::NAME;
 use seal_api::{SealedSecret, SealingKeyRing, Secret, annotations};
-use seal_cluster::call::{CallError, send, wiped};
+use seal_cluster::call::{CallError, send};
 use seal_cluster::installation::{INSTALLATION_SECRET, PRIMARY};
 use seal_cluster::kubeconfig::{Connection, Kubeconfig, Overrides};
 use seal_cluster::look::Look;
+use seal_cluster::secrets::Secrets;
 use seal_cluster::service_proxy::ServiceProxy;
 use seal_core::Namespace;
-use seal_document::{DuplicateKeys, Format, Limits, Schema, Value, parse};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -107,29 +107,13 @@ pub(crate) fn certificate(
 
 /// The sealing-key Secrets in the controller's namespace.
 pub(crate) fn key_secrets(cluster: &ClusterArguments) -> Result<Vec<Secret>, CommandError> {
-    let path = format!(
-        "/api/v1/namespaces/{}/secrets?labelSelector={}",
-        cluster.controller_namespace,
-        annotations::KEY_LABEL.replace('/', "%2F")
-    );
     let namespace = cluster.controller_namespace.as_ref();
-    let body = call(cluster, Method::GET, path, Body::empty())?
-        .map_err(|refusal| refused("list Secrets", namespace, refusal))?;
-    let malformed = || CommandError::cluster("the API server's answer is no list of Secrets");
-    let text = std::str::from_utf8(&body).map_err(|_| malformed())?;
-    let stream = parse(text, Format::Json, &Limits::default()).map_err(|_| malformed())?;
-    let document = stream.documents().first().ok_or_else(malformed)?;
-    let list = document
-        .value(Schema::Kubernetes, DuplicateKeys::LastWins)
-        .map_err(|_| malformed())?;
-    let items = list
-        .get("items")
-        .and_then(Value::as_sequence)
-        .ok_or_else(malformed)?;
-    items
-        .iter()
-        .map(|item| Secret::from_value(item).map_err(|_| malformed()))
-        .collect()
+    reach(cluster, async |client| {
+        Secrets::new(client.clone())
+            .labelled(namespace, annotations::KEY_LABEL)
+            .await
+    })?
+    .map_err(|refusal| refused("list Secrets", namespace, refusal))
 }
 
 /// The Secret `namespace/name`, if it stands.
@@ -138,14 +122,10 @@ pub(crate) fn secret(
     namespace: &str,
     name: &str,
 ) -> Result<Option<Secret>, CommandError> {
-    let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
-    match call(cluster, Method::GET, path, Body::empty())? {
-        Ok(body) => Secret::from_json(&body)
-            .map(Some)
-            .map_err(|_| CommandError::cluster("the API server's answer is no Secret")),
-        Err(StatusCode::NOT_FOUND) => Ok(None),
-        Err(refusal) => Err(refused("read a Secret", namespace, refusal)),
-    }
+    reach(cluster, async |client| {
+        Secrets::new(client.clone()).find(namespace, name).await
+    })?
+    .map_err(|refusal| refused("read a Secret", namespace, refusal))
 }
 
 /// Writes down that the key `fingerprint` seals, where the controller looks for it.
@@ -257,14 +237,12 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, CommandError> {
         .map_err(|_| CommandError::cluster("the API server's answer is not what was asked for"))
 }
 
-/// Creates `secret`; false if one of its name stands there already.
-pub(crate) fn create(
-    cluster: &ClusterArguments,
-    namespace: &str,
-    secret: &Secret,
-) -> Result<bool, CommandError> {
-    let path = format!("/api/v1/namespaces/{namespace}/secrets");
-    match call(cluster, Method::POST, path, wiped(secret.to_json()))? {
+/// Creates `secret` in its namespace; false if one of its name stands there already.
+pub(crate) fn create(cluster: &ClusterArguments, secret: &Secret) -> Result<bool, CommandError> {
+    let namespace = secret.metadata.namespace.as_deref().unwrap_or_default();
+    match reach(cluster, async |client| {
+        Secrets::new(client.clone()).create(secret).await
+    })? {
         Ok(_) => Ok(true),
         Err(StatusCode::CONFLICT) => Ok(false),
         Err(refusal) => Err(refused("create a Secret", namespace, refusal)),
@@ -294,9 +272,6 @@ fn call(
     path: String,
     body: Body,
 ) -> Result<Result<Zeroizing<Vec<u8>>, StatusCode>, CommandError> {
-    let connection = connection(cluster)?;
-    let server = connection.server;
-    let failed = |what: &str| CommandError::cluster(format!("{server}: {what}"));
     let content = match method {
         Method::PATCH => "application/merge-patch+json",
         _ => "application/json",
@@ -308,11 +283,21 @@ fn call(
         .header(http::header::CONTENT_TYPE, content)
         .body(body)
         .map_err(|_| CommandError::bug("a request could not be made"))?;
+    reach(cluster, async |client| send(client, request).await)
+}
+
+// What `work` yields on that cluster, or the status with which the API server refuses.
+fn reach<T>(
+    cluster: &ClusterArguments,
+    work: impl AsyncFnOnce(&kube::Client) -> Result<T, CallError>,
+) -> Result<Result<T, StatusCode>, CommandError> {
+    let Connection { config, server, .. } = connection(cluster)?;
+    let failed = |what: &str| CommandError::cluster(format!("{server}: {what}"));
     block_on(async {
-        let client = kube::Client::try_from(connection.config)
+        let client = kube::Client::try_from(config)
             .map_err(|_| failed("trust or identity of the kubeconfig cannot be used"))?;
-        match send(&client, request).await {
-            Ok(answer) => Ok(Ok(answer)),
+        match work(&client).await {
+            Ok(done) => Ok(Ok(done)),
             Err(CallError::Refused { code, .. }) => Ok(Err(
                 StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             )),

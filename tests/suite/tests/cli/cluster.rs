@@ -276,6 +276,31 @@ fn keys_are_listed_and_backed_up_from_the_cluster() {
 }
 
 #[test]
+fn keys_are_listed_page_by_page() {
+    let bench = Bench::new();
+    let page = |key: &str, rest: &str| {
+        let encoded = encode_base64(bench.read(key).as_bytes());
+        format!(
+            r#"{{"kind":"SecretList","apiVersion":"v1","metadata":{{"continue":"{rest}"}},"items":[{{"metadata":{{"name":"{key}"}},"data":{{"tls.key":"{encoded}"}}}}]}}"#
+        )
+    };
+    let path = "GET /api/v1/namespaces/kube-system/secrets?labelSelector=sealedsecrets.bitnami.com%2Fsealed-secrets-key";
+    let server = Server::start(vec![
+        (
+            format!("{path}&limit=100&continue=more%3D "),
+            200,
+            page("other.pem", ""),
+        ),
+        (path.to_owned(), 200, page("key.pem", "more=")),
+    ]);
+    server.kubeconfig(&bench, "config");
+    let listed = done(&bench.seal("keys ls --kubeconfig config"));
+    for key in ["kube-system/key.pem", "kube-system/other.pem"] {
+        assert!(listed.contains(key), "{listed}");
+    }
+}
+
+#[test]
 fn an_api_server_that_refuses_is_not_quoted() {
     let bench = Bench::new();
     let path = "GET /api/v1/namespaces/kube-system/secrets".to_owned();

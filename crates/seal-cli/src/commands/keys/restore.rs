@@ -119,7 +119,7 @@ pub(super) fn create(keys: &[StoredKey], place: Place<'_>, terminal: Terminal) -
         let name = secret.metadata.name.clone().unwrap_or_default();
         let namespace = secret.metadata.namespace.clone().unwrap_or_default();
         let whence = format!("{namespace}/{name}");
-        if cluster::create(place.cluster, &namespace, &secret)? {
+        if cluster::create(place.cluster, &secret)? {
             terminal.tell(&format!("{whence}: created"));
             continue;
         }
