@@ -24,6 +24,7 @@ Exit codes:
   6   a secret store or key service
   7   the cluster
   70  a defect in seal
+  130 interrupted (Ctrl-C)
 
 `seal FILE` and `… | seal` mean `seal seal`. Called as `kubeseal`, or as `seal kubeseal`, it takes
 kubeseal's flags and keeps kubeseal's exit codes.";

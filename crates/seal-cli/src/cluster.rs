@@ -26,6 +26,8 @@ use crate::command_error::CommandError;
 // A SealedSecret with its record has some kilobytes, an answer may have eight megabytes.
 const PAGE: usize = 200;
 const TIMEOUT: Duration = Duration::from_secs(30);
+// The controller writes a status once for each change, others hardly ever.
+const EDITS: usize = 5;
 
 /// Runs `work` to its end on this thread.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
@@ -155,14 +157,41 @@ pub(crate) fn key_ring(cluster: &ClusterArguments) -> Result<Option<SealingKeyRi
     find(cluster, key_rings(cluster, NAME), "read the SealingKeyRing")
 }
 
-/// Changes what is asked of the keys, at this version if one is named; `None` where the cluster has no
-/// such objects.
+/// Changes what is asked of the keys; `None` where the cluster has no such objects.
 pub(crate) fn change_key_ring(
     cluster: &ClusterArguments,
     spec: serde_json::Value,
-    version: Option<String>,
 ) -> Result<Option<SealingKeyRing>, CommandError> {
-    let namespace = cluster.controller_namespace.as_ref();
+    put_key_ring(cluster, spec, None)?.or_else(|refusal| key_ring_refused(cluster, refusal))
+}
+
+/// Changes what is asked of the keys to what `edit` makes of it, or leaves what stands where it makes
+/// nothing; `None` as above. The controller's own writes may come between, and are no reason to give up.
+pub(crate) fn edit_key_ring(
+    cluster: &ClusterArguments,
+    edit: impl Fn(Option<&SealingKeyRing>) -> Option<serde_json::Value>,
+) -> Result<Option<SealingKeyRing>, CommandError> {
+    let mut left = EDITS;
+    loop {
+        let standing = key_ring(cluster)?;
+        let Some(spec) = edit(standing.as_ref()) else {
+            return Ok(standing);
+        };
+        let version = standing.and_then(|ring| ring.metadata.resource_version);
+        left -= 1;
+        match put_key_ring(cluster, spec, version)? {
+            Err(StatusCode::CONFLICT) if left > 0 => {}
+            put => return put.or_else(|refusal| key_ring_refused(cluster, refusal)),
+        }
+    }
+}
+
+// At this version if one is named, or the API server's refusal.
+fn put_key_ring(
+    cluster: &ClusterArguments,
+    spec: serde_json::Value,
+    version: Option<String>,
+) -> Result<Result<Option<SealingKeyRing>, StatusCode>, CommandError> {
     let mut ring = json!({"spec": spec});
     if let Some(version) = version {
         ring["metadata"] = json!({"resourceVersion": version});
@@ -176,11 +205,21 @@ pub(crate) fn change_key_ring(
         answer = call(cluster, Method::POST, key_rings(cluster, ""), body(&ring))?;
     }
     match answer {
-        Ok(body) => read(&body).map(Some),
-        // The namespace is missing, or the kind.
-        Err(StatusCode::NOT_FOUND) if !knows_key_rings(cluster)? => Ok(None),
-        Err(refusal) => Err(refused("change the SealingKeyRing", namespace, refusal)),
+        Ok(body) => Ok(Ok(Some(read(&body)?))),
+        Err(refusal) => Ok(Err(refusal)),
     }
+}
+
+fn key_ring_refused(
+    cluster: &ClusterArguments,
+    refusal: StatusCode,
+) -> Result<Option<SealingKeyRing>, CommandError> {
+    // The namespace is missing, or the kind.
+    if refusal == StatusCode::NOT_FOUND && !knows_key_rings(cluster)? {
+        return Ok(None);
+    }
+    let namespace = cluster.controller_namespace.as_ref();
+    Err(refused("change the SealingKeyRing", namespace, refusal))
 }
 
 fn knows_key_rings(cluster: &ClusterArguments) -> Result<bool, CommandError> {

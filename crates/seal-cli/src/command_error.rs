@@ -33,6 +33,8 @@ enum Blame {
     /// Everything has been said in the result itself.
     Findings,
     Usage,
+    /// Ctrl-C.
+    Interrupted,
     Fault(FaultClass),
 }
 
@@ -48,6 +50,11 @@ impl CommandError {
     /// The command line asks for something that makes no sense.
     pub(crate) fn usage(what: impl Into<String>) -> Self {
         Self::new(Blame::Usage, what)
+    }
+
+    /// Ctrl-C came before it was done.
+    pub(crate) fn interrupted(what: impl Into<String>) -> Self {
+        Self::new(Blame::Interrupted, what)
     }
 
     /// A file, manifest or value is not as it should be.
@@ -148,6 +155,8 @@ impl CommandError {
         ExitCode::from(match self.blame {
             Blame::Findings => 1,
             Blame::Usage => 2,
+            // As shells write the end by a signal: 128 and its number.
+            Blame::Interrupted => 130,
             Blame::Fault(class) => class.exit_code(),
         })
     }

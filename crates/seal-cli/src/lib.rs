@@ -15,6 +15,7 @@ mod controller;
 mod cores;
 mod file_system;
 mod input;
+mod interrupt;
 mod keys;
 pub mod kubeseal;
 mod manifests;

@@ -114,6 +114,11 @@ impl Process {
         wait_for(&what, deadline, async || self.supervisor.exit_code()).await
     }
 
+    /// Interrupts it, as Ctrl-C does (SIGINT).
+    pub fn interrupt(&self) -> anyhow::Result<()> {
+        self.signal(Signal::INT)
+    }
+
     /// Stops it where it stands (SIGSTOP), as a node that stalls does, and returns when it stands.
     pub async fn pause(&self) -> anyhow::Result<()> {
         self.signal(Signal::STOP)?;

@@ -246,3 +246,112 @@ async fn a_pinned_key_is_followed_to_its_signed_successor_and_to_no_other() {
     refused(&output, 5, &first.to_string());
     refused(&output, 5, &other.fingerprint().to_string());
 }
+
+/// `seal keys retire` on its way: what it asks for stands in the object.
+async fn retiring(kubeconfig: &Path, namespace: &str, name: &str) -> Process {
+    let environment = [
+        ("KUBECONFIG", kubeconfig.display().to_string()),
+        ("SEAL_CONTROLLER_NAMESPACE", namespace.to_owned()),
+    ];
+    let words = ["keys", "retire", name];
+    let process = Process::start_in(plane().await, &binary().await, words, environment).unwrap();
+    wait_for("the demand", SOON, async || {
+        Ok(process.log().contains("asked for").then_some(()))
+    })
+    .await
+    .unwrap();
+    process
+}
+
+async fn ended(process: &Process) -> String {
+    let code = wait_for("the command to end", SOON, async || process.exit_code());
+    assert_eq!(code.await.unwrap(), 130, "{}", process.log());
+    process.log()
+}
+
+async fn to_retire(namespace: &str) -> Vec<String> {
+    let rings: kube::Api<seal_api::SealingKeyRing> = kube::Api::namespaced(admin().await, namespace);
+    let retire = rings.get("seal").await.unwrap().spec.retire;
+    retire.into_iter().map(|retire| retire.fingerprint).collect()
+}
+
+async fn taken_back(namespace: &str) {
+    wait_for("the demand to be gone", SOON, async || {
+        Ok(to_retire(namespace).await.is_empty().then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
+/// How many keys are labelled so.
+async fn labelled(namespace: &str, state: &str) -> usize {
+    let is = |key: &k8s_openapi::api::core::v1::Secret| {
+        let labels = key.metadata.labels.as_ref().unwrap();
+        labels[seal_api::annotations::KEY_LABEL] == state
+    };
+    keys(namespace).await.iter().filter(|key| is(key)).count()
+}
+
+#[tokio::test]
+async fn an_interrupted_retirement_is_taken_back() {
+    let namespace = "retire-interrupted";
+    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+    let first = controller.certificate().await.fingerprint().to_string();
+    ask(namespace, json!({"renew": "now"})).await;
+    told(namespace, |status| status.keys.len() == 2).await;
+    // Somebody else writes the object at the very moment when it is taken back.
+    let proxy = FaultProxy::start(plane().await).await.unwrap();
+    let path = format!("/apis/sealops.dev/v1alpha1/namespaces/{namespace}/sealingkeyrings/seal");
+    proxy.inject(Rule::on("patch", &path, Fault::Conflict).from_nth(2).times(1));
+    let kubeconfig = proxy.kubeconfig(ADMIN).await.unwrap();
+
+    controller.process.pause().await.unwrap();
+    let command = retiring(&kubeconfig, namespace, &first).await;
+    assert_eq!(to_retire(namespace).await, std::slice::from_ref(&first));
+    command.interrupt().unwrap();
+    taken_back(namespace).await;
+    controller.process.resume().unwrap();
+    let said = ended(&command).await;
+    assert!(
+        said.contains(&format!(
+            "interrupted: it was taken back, and {first} is not retired"
+        )),
+        "{said}"
+    );
+    told(namespace, |_| true).await;
+    assert_eq!(labelled(namespace, "active").await, 2);
+
+    // Where nobody is there to tell, nothing is claimed.
+    controller.process.kill();
+    let command = retiring(&kubeconfig, namespace, &first).await;
+    command.interrupt().unwrap();
+    let said = ended(&command).await;
+    assert!(said.contains("the controller does not tell"), "{said}");
+    assert_eq!(to_retire(namespace).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_interruption_that_comes_too_late_is_told_so() {
+    let namespace = "retire-too-late";
+    let proxy = FaultProxy::start(plane().await).await.unwrap();
+    let controller = Controller::behind(&proxy, namespace, NO_RENEWAL).await.unwrap();
+    let first = controller.certificate().await.fingerprint().to_string();
+    ask(namespace, json!({"renew": "now"})).await;
+    told(namespace, |status| status.keys.len() == 2).await;
+    // It has done it, and has not told yet.
+    let gate = Gate::default();
+    let path = format!("/apis/sealops.dev/v1alpha1/namespaces/{namespace}/sealingkeyrings/seal/status");
+    proxy.inject(Rule::on("patch", &path, Fault::Hold(gate.clone())).times(1));
+    let kubeconfig = plane().await.kubeconfig(ADMIN).await.unwrap();
+    let command = retiring(&kubeconfig, namespace, &first).await;
+    gate.is_holding().await;
+    command.interrupt().unwrap();
+    taken_back(namespace).await;
+    gate.open();
+    let said = ended(&command).await;
+    assert!(
+        said.contains(&format!("interrupted too late: {first} is retired already")),
+        "{said}"
+    );
+    assert_eq!(labelled(namespace, "retired").await, 1);
+}

@@ -6,23 +6,26 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use seal_api::sealing_key_ring::{NAME, READY};
-use seal_api::{Condition, Retire, SealingKeyRing, SealingKeyRingStatus};
+use seal_api::{Condition, KeyStatus, Retire, SealingKeyRing, SealingKeyRingStatus};
 use seal_core::Fingerprint;
 use serde_json::json;
 
 use crate::arguments::ClusterArguments;
 use crate::cluster;
 use crate::command_error::CommandError;
+use crate::interrupt::Interrupt;
 use crate::terminal::Terminal;
 
 // A key of 8192 bits takes half a minute, and another minute lies between two of them.
 const DEADLINE: Duration = Duration::from_secs(150);
 const BETWEEN: Duration = Duration::from_millis(300);
+// A controller that runs tells within a second; whoever pressed Ctrl-C does not wait for one that does not.
+const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// Makes a new key.
 pub(super) fn renew(cluster: &ClusterArguments, terminal: Terminal) -> Result<(), CommandError> {
     let word = Timestamp::now().to_string();
-    let asked = cluster::change_key_ring(cluster, json!({"renew": word}), None)?.ok_or_else(|| {
+    let asked = cluster::change_key_ring(cluster, json!({"renew": word}))?.ok_or_else(|| {
         not_defined()
             .remedy("apply crds/sealops.dev_sealingkeyrings.yaml, or send the controller's process SIGUSR1")
     })?;
@@ -56,7 +59,7 @@ pub(super) fn primary(
     terminal: Terminal,
 ) -> Result<(), CommandError> {
     let name = named.map(|named| named.to_string());
-    let Some(asked) = cluster::change_key_ring(cluster, json!({"primary": name}), None)? else {
+    let Some(asked) = cluster::change_key_ring(cluster, json!({"primary": name}))? else {
         let Some(name) = name else {
             return Err(not_defined());
         };
@@ -91,24 +94,22 @@ pub(super) fn retire(
     terminal: Terminal,
 ) -> Result<(), CommandError> {
     let name = key.to_string();
-    let standing = cluster::key_ring(cluster)?;
-    let mut list = standing
-        .as_ref()
-        .map_or_else(Vec::new, |ring| without(&name, ring));
-    let by_hand = by_hand(cluster, &list);
-    list.push(Retire {
-        fingerprint: name.clone(),
-        compromised,
-    });
-    let version = standing.and_then(|ring| ring.metadata.resource_version);
-    let asked = cluster::change_key_ring(cluster, json!({"retire": list}), version)?;
+    let mut interrupt = Interrupt::listen()?;
+    let asked = cluster::edit_key_ring(cluster, |standing| {
+        let mut list = standing.map_or_else(Vec::new, |ring| without(&name, ring));
+        list.push(Retire {
+            fingerprint: name.clone(),
+            compromised,
+        });
+        Some(json!({"retire": list}))
+    })?;
     let asked = asked.ok_or_else(not_defined)?;
+    let by_hand = by_hand(cluster, &without(&name, &asked));
     terminal.tell(&format!(
-        "asked for; if you interrupt this, it still stands, until you take it back: {by_hand}"
+        "asked for; Ctrl-C takes it back; if this is killed, it stands until you take it back: {by_hand}"
     ));
-    let outcome = wait(cluster, &asked, |status| {
-        let found = status.keys.iter().find(|key| key.fingerprint == name);
-        let Some(found) = found else {
+    let waited = watch(cluster, &asked, DEADLINE, Some(&mut interrupt), |status| {
+        let Some(found) = found(status, &name) else {
             return Some(Err(CommandError::key(format!("there is no key {name}"))
                 .remedy("`seal keys ls` shows which there are")));
         };
@@ -118,24 +119,61 @@ pub(super) fn retire(
             (false, None) => None,
         }
     });
-    if let Err(error) = outcome {
-        // What was refused must not happen by itself one day.
-        return Err(match take_back(&name, cluster) {
-            Ok(()) => error,
-            Err(why) => error.and(
+    let failed = match waited {
+        Ok(Waited::Told(_)) => {
+            terminal.tell(&format!("{name} opens nothing any longer; its Secret stays"));
+            return Ok(());
+        }
+        Ok(Waited::Interrupted) => None,
+        Ok(Waited::Late) => Some(late()),
+        Err(error) => Some(error),
+    };
+    // What was refused or is wanted no longer must not happen by itself one day.
+    Err(match (take_back(&name, cluster), failed) {
+        (Ok(_), Some(error)) => error,
+        (Ok(left), None) => interrupted(&name, left.as_ref(), cluster, &mut interrupt),
+        (Err(why), failed) => failed
+            .unwrap_or_else(|| CommandError::interrupted("interrupted"))
+            .and(
                 why.about("it still stands in the SealingKeyRing, and is done once it may be")
                     .remedy(format!("take it back: {by_hand}")),
             ),
-        });
-    }
-    terminal.tell(&format!("{name} opens nothing any longer; its Secret stays"));
-    Ok(())
+    })
 }
 
-fn take_back(name: &str, cluster: &ClusterArguments) -> Result<(), CommandError> {
-    let ring = cluster::key_ring(cluster)?.unwrap_or_default();
-    let list = without(name, &ring);
-    cluster::change_key_ring(cluster, json!({"retire": list}), ring.metadata.resource_version).map(drop)
+// What is left to ask for.
+fn take_back(name: &str, cluster: &ClusterArguments) -> Result<Option<SealingKeyRing>, CommandError> {
+    cluster::edit_key_ring(cluster, |standing| {
+        let ring = standing?;
+        let list = without(name, ring);
+        (list.len() < ring.spec.retire.len()).then(|| json!({"retire": list}))
+    })
+}
+
+// The controller may have been at it. A pass of its that has seen what is left knows of all before it.
+fn interrupted(
+    name: &str,
+    left: Option<&SealingKeyRing>,
+    cluster: &ClusterArguments,
+    interrupt: &mut Interrupt,
+) -> CommandError {
+    let seen = left.map(|left| watch(cluster, left, LAST_WORD, Some(interrupt), |_| Some(Ok(()))));
+    match seen {
+        Some(Ok(Waited::Told(status))) => CommandError::interrupted(match found(&status, name) {
+            Some(key) if key.retired => {
+                format!("interrupted too late: {name} is retired already; its Secret stays")
+            }
+            _ => format!("interrupted: it was taken back, and {name} is not retired"),
+        }),
+        _ => CommandError::interrupted(format!(
+            "interrupted: it was taken back; whether {name} was retired before that, the controller does not tell"
+        ))
+        .remedy("`seal keys ls` shows it"),
+    }
+}
+
+fn found<'s>(status: &'s SealingKeyRingStatus, name: &str) -> Option<&'s KeyStatus> {
+    status.keys.iter().find(|key| key.fingerprint == name)
 }
 
 // What else is to be retired.
@@ -160,9 +198,29 @@ fn by_hand(cluster: &ClusterArguments, others: &[Retire]) -> String {
 fn wait(
     cluster: &ClusterArguments,
     asked: &SealingKeyRing,
-    mut judge: impl FnMut(&SealingKeyRingStatus) -> Option<Result<(), CommandError>>,
+    judge: impl FnMut(&SealingKeyRingStatus) -> Option<Result<(), CommandError>>,
 ) -> Result<SealingKeyRingStatus, CommandError> {
-    let end = Instant::now() + DEADLINE;
+    match watch(cluster, asked, DEADLINE, None, judge)? {
+        Waited::Told(status) => Ok(status),
+        Waited::Late | Waited::Interrupted => Err(late()),
+    }
+}
+
+// How waiting ended that did not fail.
+enum Waited {
+    Told(SealingKeyRingStatus),
+    Late,
+    Interrupted,
+}
+
+fn watch(
+    cluster: &ClusterArguments,
+    asked: &SealingKeyRing,
+    patience: Duration,
+    mut interrupt: Option<&mut Interrupt>,
+    mut judge: impl FnMut(&SealingKeyRingStatus) -> Option<Result<(), CommandError>>,
+) -> Result<Waited, CommandError> {
+    let end = Instant::now() + patience;
     while Instant::now() < end {
         let status = cluster::key_ring(cluster)?
             .and_then(|ring| ring.status)
@@ -170,12 +228,25 @@ fn wait(
         if status.observed_generation >= asked.metadata.generation
             && let Some(verdict) = judge(&status)
         {
-            return verdict.map(|()| status);
+            return verdict.map(|()| Waited::Told(status));
         }
-        thread::sleep(BETWEEN);
+        let interrupted = match &mut interrupt {
+            Some(interrupt) => interrupt.within(BETWEEN),
+            None => {
+                thread::sleep(BETWEEN);
+                false
+            }
+        };
+        if interrupted {
+            return Ok(Waited::Interrupted);
+        }
     }
-    Err(CommandError::cluster("the controller did not do it in time")
-        .remedy("look at its logs, and whether it watches this namespace: --controller-namespace"))
+    Ok(Waited::Late)
+}
+
+fn late() -> CommandError {
+    CommandError::cluster("the controller did not do it in time")
+        .remedy("look at its logs, and whether it watches this namespace: --controller-namespace")
 }
 
 fn ready(status: &SealingKeyRingStatus) -> Option<&Condition> {
