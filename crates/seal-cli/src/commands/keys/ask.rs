@@ -37,19 +37,27 @@ pub(super) fn renew(cluster: &ClusterArguments, terminal: Terminal) -> Result<()
         }
         (status.renewed.as_deref() == Some(word.as_str())).then_some(Ok(()))
     })?;
-    let newest = status.keys.iter().find(|key| !key.retired);
-    let sealing = status.keys.iter().find(|key| key.primary);
-    match (newest, sealing) {
-        (Some(newest), Some(sealing)) if newest != sealing => terminal.tell(&format!(
-            "{} was made; {} goes on to seal, since spec.primary of the SealingKeyRing names it",
-            newest.fingerprint, sealing.fingerprint
-        )),
-        (_, Some(sealing)) => {
-            terminal.tell(&format!("{} was made and seals from now on", sealing.fingerprint))
-        }
-        _ => {}
+    if let Some(made) = renewed(&asked, &status) {
+        terminal.tell(&made);
     }
     Ok(())
+}
+
+// Which key was made, and which seals. Two of the same second have no order to tell them apart by.
+fn renewed(asked: &SealingKeyRing, status: &SealingKeyRingStatus) -> Option<String> {
+    let sealing = status.keys.iter().find(|key| key.primary)?;
+    if asked.spec.primary.is_none() {
+        return Some(format!("{} was made and seals from now on", sealing.fingerprint));
+    }
+    let before = asked.status.as_ref();
+    let is_new = |key: &&KeyStatus| {
+        !key.retired && !key.primary && before.is_none_or(|before| found(before, &key.fingerprint).is_none())
+    };
+    let made = status.keys.iter().find(is_new)?;
+    Some(format!(
+        "{} was made; {} goes on to seal, since spec.primary of the SealingKeyRing names it",
+        made.fingerprint, sealing.fingerprint
+    ))
 }
 
 /// Names the key that seals, or none.
@@ -273,6 +281,43 @@ fn not_defined() -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_that_was_made_is_told_from_the_others_whatever_their_order() {
+        let key = |name: &str, primary: bool| {
+            json!({"fingerprint": name, "secret": name, "primary": primary, "retired": false, "backedUp": false,
+                "notBefore": "2026-01-01T00:00:00Z", "notAfter": "2036-01-01T00:00:00Z"})
+        };
+        let status = |keys: &[serde_json::Value]| json!({"keys": keys});
+        let ring = |primary: Option<&str>, keys: &[serde_json::Value]| -> SealingKeyRing {
+            serde_json::from_value(
+                json!({"apiVersion": "sealops.dev/v1alpha1", "kind": "SealingKeyRing", "metadata": {"name": NAME},
+                "spec": {"primary": primary}, "status": status(keys)}),
+            )
+            .unwrap()
+        };
+        for (asked, keys, told) in [
+            (
+                ring(None, &[key("old", true)]),
+                vec![key("old", false), key("new", true)],
+                "new was made and seals from now on",
+            ),
+            (
+                ring(Some("old"), &[key("old", true)]),
+                vec![key("new", false), key("old", true)],
+                "new was made; old goes on to seal",
+            ),
+            (
+                ring(Some("old"), &[key("older", false), key("old", true)]),
+                vec![key("older", false), key("new", false), key("old", true)],
+                "new was made; old goes on to seal",
+            ),
+        ] {
+            let now: SealingKeyRingStatus = serde_json::from_value(status(&keys)).unwrap();
+            let said = renewed(&asked, &now).unwrap();
+            assert!(said.starts_with(told), "{said}");
+        }
+    }
 
     #[test]
     fn a_complaint_is_found_among_others_and_ends_where_the_next_begins() {
