@@ -18,6 +18,7 @@ mod cluster {
     mod key_ring;
     mod keys;
     mod leadership;
+    mod metrics;
     mod ownership;
     mod permissions;
     mod schema;

@@ -1,9 +1,7 @@
 //! Status and events in upstream's shape, and what becomes of objects that cannot be read.
 
-use std::collections::BTreeSet;
-
 use seal_testbed::{ADMIN, ControlPlane};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ground::{condition, place};
 
@@ -108,75 +106,6 @@ async fn a_changed_error_is_told_though_the_object_was_failing_already() {
         condition(&object, "Ready").2.contains("seal the value again"),
         "the remedy"
     );
-}
-
-#[tokio::test]
-async fn the_metrics_tell_the_condition_and_forget_the_object() {
-    let place = place("measured").await;
-    let mut object = place.object("db", &[("foo", "bar")]);
-    object.metadata.labels = Some([("app.kubernetes.io/instance".to_owned(), "shop".to_owned())].into());
-    place.create(&object).await;
-    place.synced("db").await;
-    let controller = super::ground::Controller::shared().await;
-    let series = format!(
-        "name=\"db\",namespace=\"{}\",ss_app_kubernetes_io_instance=\"shop\"}} 1",
-        place.namespace
-    );
-    let told = async |present: bool| {
-        let what = format!("the series to be there: {present}");
-        let found = seal_testbed::wait_for(&what, super::ground::SOON, async || {
-            Ok((controller.metrics().await.contains(&series) == present).then_some(()))
-        });
-        found.await.unwrap();
-    };
-    told(true).await;
-    place.objects().delete("db", &Default::default()).await.unwrap();
-    told(false).await;
-    assert!(
-        controller
-            .metrics()
-            .await
-            .contains("sealed_secrets_controller_unseal_requests_total")
-    );
-    assert_eq!(controller.get("/healthz").await, (200, "ok\n".to_owned()));
-    assert_eq!(controller.get("/nope").await.0, 404);
-}
-
-#[tokio::test]
-async fn every_metric_stands_in_the_table_of_metrics_as_it_is() {
-    let place = place("listed").await;
-    place.create(&place.object("db", &[("foo", "bar")])).await;
-    place.synced("db").await;
-    let mut broken = place.object("broken", &[]);
-    broken
-        .spec
-        .encrypted_data
-        .insert("foo".to_owned(), Some("AAAA".to_owned()));
-    place.create(&broken).await;
-    place.failed("broken").await;
-    let table = std::fs::read_to_string(super::ground::root().join("deploy/metrics.yaml")).unwrap();
-    let table: Value = serde_yaml::from_str(&table).unwrap();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let prefix = text(&table["prefix"]);
-    let listed: BTreeSet<(String, String)> = table["metrics"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|metric| (text(&metric["name"]), text(&metric["kind"])))
-        .collect();
-    let metrics = super::ground::Controller::shared().await.metrics().await;
-    let exposed: BTreeSet<(String, String)> = metrics
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
-        .map(|(name, kind)| {
-            let name = name.strip_prefix(&prefix).unwrap_or(name);
-            let total = if kind == "counter" { "_total" } else { "" };
-            (format!("{name}{total}"), kind.to_owned())
-        })
-        .collect();
-    assert!(exposed.len() > 5, "{metrics}");
-    let unlisted: Vec<_> = exposed.difference(&listed).collect();
-    assert!(unlisted.is_empty(), "deploy/metrics.yaml lacks {unlisted:?}");
 }
 
 #[tokio::test]
