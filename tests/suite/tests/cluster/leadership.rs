@@ -46,6 +46,19 @@ impl Replica {
         leads.await.unwrap();
     }
 
+    // Its writes of Secrets, once there is one: a Secret can be seen before the answer has passed the proxy.
+    async fn secrets_written(&self) -> Vec<String> {
+        let written = wait_for("a write to be answered", SOON, async || {
+            let written: Vec<String> = self
+                .writes()
+                .into_iter()
+                .filter(|call| call.contains("/secrets"))
+                .collect();
+            Ok((!written.is_empty()).then_some(written))
+        });
+        written.await.unwrap()
+    }
+
     // Verb and path of all writes that it has sent.
     fn writes(&self) -> Vec<String> {
         let reads = ["get", "list", "watch"];
@@ -143,12 +156,10 @@ async fn when_a_leader_is_killed_another_one_goes_on_and_repeats_nothing() {
     set(&place, "two").await;
     holds(&place, "two").await;
     place.synced("db").await;
-    let written: Vec<String> = standby
-        .writes()
-        .into_iter()
-        .filter(|call| call.contains("/secrets"))
-        .collect();
-    assert_eq!(written, ["update /api/v1/namespaces/killed/secrets/db"]);
+    assert_eq!(
+        standby.secrets_written().await,
+        ["update /api/v1/namespaces/killed/secrets/db"]
+    );
 }
 
 #[tokio::test]
@@ -169,12 +180,10 @@ async fn a_replica_whose_watch_lags_when_it_begins_to_lead_does_not_go_back() {
         .patch_secret("db", json!({"stringData": {"foo": "tampered"}}))
         .await;
     holds(&place, "two").await;
-    let written: Vec<String> = standby
-        .writes()
-        .into_iter()
-        .filter(|call| call.contains("/secrets"))
-        .collect();
-    assert_eq!(written, ["update /api/v1/namespaces/lagging/secrets/db"]);
+    assert_eq!(
+        standby.secrets_written().await,
+        ["update /api/v1/namespaces/lagging/secrets/db"]
+    );
 }
 
 #[tokio::test]
