@@ -36,7 +36,7 @@ use installation::KeptInstallation;
 use ring::Version;
 
 pub(crate) use error::KeysError;
-pub(crate) use keep::Keeper;
+pub(crate) use keep::{Keeper, Said};
 pub(crate) use retirement::User;
 
 // How often one looks for what somebody else has to make first.

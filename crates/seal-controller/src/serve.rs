@@ -22,7 +22,7 @@ use crate::leadership::{Election, Leadership};
 use crate::metrics::Metrics;
 use crate::queue::{Lane, Queue};
 use crate::reconcile::{Reconciler, SealedSecretWatches};
-use crate::sealing_keys::{Keeper, Keys, SealingKeys};
+use crate::sealing_keys::{Keeper, Keys, Said, SealingKeys};
 use crate::settings::{self, Settings};
 use crate::watches::Watches;
 use crate::workers::Worker;
@@ -135,7 +135,7 @@ impl Running {
             metrics: Arc::clone(&shown.metrics),
             leadership: leadership.clone(),
             users,
-            told_forbidden: AtomicBool::new(false),
+            said: Said::default(),
         };
         others.spawn(keeper.keep());
         others.spawn(retry_with_new_keys(

@@ -57,6 +57,14 @@ impl Standing {
         self.keys.contains(&name) || self.retired.contains(&name)
     }
 
+    /// The keys that it holds as keys in use, and that nobody has any longer: whoever wrote it anew would
+    /// lose them. Retired ones may go.
+    pub(super) fn only_here(&self, keys: &[ListedKey]) -> Vec<&str> {
+        let known: Vec<String> = keys.iter().map(|key| key.fingerprint.to_string()).collect();
+        let held = self.keys.iter().filter(|name| !known.contains(name));
+        held.map(String::as_str).collect()
+    }
+
     fn read(map: &ConfigMap) -> Self {
         let whole = map
             .data
@@ -199,5 +207,30 @@ mod tests {
         ] {
             assert_ne!(Standing::read(&map), other);
         }
+    }
+
+    #[test]
+    fn a_key_in_use_that_is_in_the_backup_only_is_named_and_a_retired_one_is_not() {
+        let listed = |state| {
+            let key = seal_core::PrivateKey::generate(seal_core::KeySize::Bits2048).unwrap();
+            ListedKey {
+                fingerprint: key.public().fingerprint(),
+                secret: String::new(),
+                state,
+                may_seal: state == KeyState::Active,
+                certificate_pem: String::new(),
+                not_before: jiff::Timestamp::UNIX_EPOCH,
+                not_after: jiff::Timestamp::UNIX_EPOCH,
+                follows: None,
+            }
+        };
+        let all = [KeyState::Active, KeyState::Active, KeyState::Retired].map(listed);
+        let held = Standing::of(&all, &[]);
+        assert!(held.only_here(&all).is_empty());
+        assert!(held.only_here(&all[..2]).is_empty());
+        let [mut lost, other] = [all[0].clone(), all[1].clone()];
+        assert_eq!(held.only_here(&[other.clone()]), [lost.fingerprint.to_string()]);
+        lost.state = KeyState::Compromised;
+        assert!(held.only_here(&[other, lost]).is_empty());
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use seal_api::{Retire, SealingKeyRing};
 use seal_cluster::backup::Recipient;
+use seal_cluster::config_maps::BACKUP;
 use seal_cluster::installation::Demand;
 use seal_cluster::keys::KeyState;
 
@@ -207,6 +208,24 @@ impl Keeper {
             return Kept {
                 held,
                 backup,
+                result: Ok(()),
+            };
+        }
+        let only_here = held.only_here(&keys.listed);
+        if !only_here.is_empty() {
+            let complaint = Complaint {
+                reason: "KeyMissing",
+                message: format!(
+                    "these keys have no Secret any longer, or a broken one, and the backup is left as it is \
+                     so that they are not lost with it: {}; `seal keys restore --from-cluster` brings them \
+                     back, and if they shall go, delete the ConfigMap {BACKUP}; newer keys are in no backup \
+                     until then",
+                    only_here.join(", ")
+                ),
+            };
+            return Kept {
+                held,
+                backup: Backup::Stale(complaint),
                 result: Ok(()),
             };
         }

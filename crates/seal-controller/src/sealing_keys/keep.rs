@@ -4,8 +4,8 @@
 //! Each pass looks for itself, so that it does not matter which news was missed. What each deed is,
 //! stands in the rooms beside this one.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::report::{self, Report};
+use super::report::{self, Backup, Complaint, Report};
 use super::retirement::User;
 use super::{KeysError, SealingKeys, certificates};
 use crate::leadership::Leadership;
@@ -46,7 +46,14 @@ pub(crate) struct Keeper {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) leadership: Leadership,
     pub(crate) users: Box<Users>,
-    pub(crate) told_forbidden: AtomicBool,
+    pub(crate) said: Said,
+}
+
+/// What was said already: it is not said again at each pass.
+#[derive(Default)]
+pub(crate) struct Said {
+    forbidden: AtomicBool,
+    stale: Mutex<Option<Complaint>>,
 }
 
 /// What somebody asked of this process since the last pass that succeeded.
@@ -145,6 +152,7 @@ impl Keeper {
         let certificates = certificates::heal(&self.client, namespace, &keys).await;
         let kept = self.back_up(ring.as_ref(), &keys).await;
         self.metrics.keys(&keys.listed, kept.backup.is_stale());
+        self.say_once(&kept.backup);
         if let Some(ring) = &ring {
             let report = Report {
                 keys: &keys,
@@ -181,13 +189,29 @@ impl Keeper {
         if !error.is_forbidden() {
             return Err(error);
         }
-        if !self.told_forbidden.swap(true, Ordering::Relaxed) {
+        if !self.said.forbidden.swap(true, Ordering::Relaxed) {
             warn!(
                 "the ConfigMap seal-certificates is not kept: grant get, list, watch, create and update on \
                  configmaps in the controller's namespace"
             );
         }
         Ok(())
+    }
+
+    // There may be no SealingKeyRing to tell it, and the alert about it points to the log.
+    fn say_once(&self, backup: &Backup) {
+        let stale = match backup {
+            Backup::Stale(complaint) => Some(complaint.clone()),
+            Backup::NotConfigured | Backup::Fresh => None,
+        };
+        let mut said = self.said.stale.lock().unwrap_or_else(PoisonError::into_inner);
+        if *said == stale {
+            return;
+        }
+        if let Some(Complaint { reason, message }) = &stale {
+            warn!(reason, "the backup of the keys is stale: {message}");
+        }
+        *said = stale;
     }
 
     async fn tell(&self, ring: &SealingKeyRing, report: &Report<'_>) -> Result<(), KeysError> {

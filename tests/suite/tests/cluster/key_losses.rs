@@ -1,0 +1,143 @@
+//! Sealing keys that are lost, and what must not be lost with them: their backup, the say over which key
+//! seals.
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret as CoreSecret};
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use seal_api::SealingKeyRingStatus;
+use seal_testbed::{Program, tool};
+use serde_json::{Value, json};
+
+use super::ground::{Controller, admin};
+use super::key_ring::{ask, identity, maps, told};
+
+pub(super) const NO_RENEWAL: &[&str] = &[
+    "--all-namespaces=false",
+    "--key-renew-period=0",
+    "--leader-elect-lease-duration=3s",
+    "--leader-elect-renew-deadline=2s",
+    "--leader-elect-retry-period=300ms",
+];
+
+pub(super) fn reason(status: &SealingKeyRingStatus, kind: &str) -> (String, String) {
+    let condition = status.conditions.iter().find(|condition| condition.kind == kind);
+    condition.map_or_else(Default::default, |condition| {
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        (text(&condition.reason), text(&condition.message))
+    })
+}
+
+pub(super) async fn secrets(namespace: &str) -> Api<CoreSecret> {
+    Api::namespaced(admin().await, namespace)
+}
+
+/// What can be created once more.
+fn bare(mut secret: CoreSecret) -> CoreSecret {
+    secret.metadata = kube::api::ObjectMeta {
+        name: secret.metadata.name,
+        labels: secret.metadata.labels,
+        annotations: secret.metadata.annotations,
+        ..Default::default()
+    };
+    secret
+}
+
+async fn backup(namespace: &str) -> ConfigMap {
+    maps(namespace).await.get("seal-key-backup").await.unwrap()
+}
+
+/// The private keys in the backup.
+fn opened(folder: &tempfile::TempDir, backup: &ConfigMap) -> Vec<Value> {
+    let file = &backup.data.as_ref().unwrap()["backup.age"];
+    std::fs::write(folder.path().join("backup.age"), file).unwrap();
+    let opened = Program::new(tool("age").unwrap())
+        .args(["-d", "-i", "id.txt", "backup.age"])
+        .current_dir(folder.path())
+        .run();
+    let opened: Value = serde_json::from_slice(&opened.unwrap().success().unwrap().stdout).unwrap();
+    let items = opened["items"].as_array().unwrap();
+    items.iter().map(|item| item["data"]["tls.key"].clone()).collect()
+}
+
+#[tokio::test]
+async fn a_key_whose_secret_is_deleted_or_broken_stays_in_the_backup_until_somebody_lets_it_go() {
+    let namespace = "loss-backup";
+    let (folder, recipient) = identity();
+    let backup_to = format!("--backup-recipients={recipient}");
+    let flags = [NO_RENEWAL, &[&backup_to]].concat();
+    let controller = Controller::start(namespace, &flags).await.unwrap();
+    let first = controller.certificate().await.fingerprint().to_string();
+    ask(namespace, json!({"renew": "now"})).await;
+    let whole = |status: &SealingKeyRingStatus| {
+        status.keys.len() == 2 && reason(status, "BackupStale").0 == "BackedUp"
+    };
+    let status = told(namespace, whole).await;
+    let held = status.keys.iter().find(|key| key.fingerprint == first).unwrap();
+    let secrets = secrets(namespace).await;
+    let lost = secrets.get(&held.secret).await.unwrap();
+    let before = backup(namespace).await;
+
+    let missing = |status: &SealingKeyRingStatus| {
+        let (reason, message) = reason(status, "BackupStale");
+        reason == "KeyMissing" && message.contains(&first)
+    };
+    secrets
+        .delete(&held.secret, &DeleteParams::default())
+        .await
+        .unwrap();
+    told(namespace, missing).await;
+    assert!(
+        controller
+            .metrics()
+            .await
+            .contains("sealed_secrets_controller_backup_stale 1")
+    );
+    drop(controller);
+    // Whoever begins anew knows it from the backup only, and a new key is not in there.
+    secrets
+        .delete("seal-installation-key", &DeleteParams::default())
+        .await
+        .unwrap();
+    ask(namespace, json!({"renew": "again"})).await;
+    let controller = Controller::start(namespace, &flags).await.unwrap();
+    told(namespace, |status| {
+        status.renewed.as_deref() == Some("again") && missing(status)
+    })
+    .await;
+    let after = backup(namespace).await;
+    assert_eq!(before.data, after.data);
+    assert_eq!(opened(&folder, &after).len(), 2);
+    assert!(
+        controller
+            .process
+            .log()
+            .contains(&format!("not lost with it: {first}"))
+    );
+
+    let key = secrets.create(&PostParams::default(), &bare(lost)).await.unwrap();
+    told(namespace, |status| {
+        status.keys.len() == 3 && reason(status, "BackupStale").0 == "BackedUp"
+    })
+    .await;
+    let name = key.metadata.name.as_deref().unwrap();
+    let broken = Patch::Merge(json!({"stringData": {"tls.key": "broken"}}));
+    secrets
+        .patch(name, &PatchParams::default(), &broken)
+        .await
+        .unwrap();
+    told(namespace, missing).await;
+    let all = opened(&folder, &backup(namespace).await);
+    assert!(all.contains(&json!(key.data.unwrap()["tls.key"])) && all.len() == 3);
+
+    // Without the ConfigMap there is nothing to lose.
+    maps(namespace)
+        .await
+        .delete("seal-key-backup", &DeleteParams::default())
+        .await
+        .unwrap();
+    told(namespace, |status| {
+        status.keys.len() == 2 && reason(status, "BackupStale").0 == "BackedUp"
+    })
+    .await;
+    assert_eq!(opened(&folder, &backup(namespace).await).len(), 2);
+}
