@@ -15,6 +15,7 @@ mod cluster {
     mod ground;
     mod http;
     mod key_commands;
+    mod key_demands;
     mod key_losses;
     mod key_ring;
     mod keys;

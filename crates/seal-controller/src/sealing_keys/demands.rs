@@ -89,10 +89,11 @@ impl Keeper {
     pub(super) async fn renew(
         &self,
         ring: Option<&SealingKeyRing>,
-        asked: &Asked,
+        asked: &mut Asked,
         complaints: &mut Vec<Complaint>,
     ) -> Result<Option<Duration>, KeysError> {
         let (renewed, last) = self.keys.installation.renewed();
+        asked.signal.take_if(|signal| signal.last != last);
         let word = ring.and_then(|ring| ring.spec.renew.as_deref());
         let word = word.filter(|word| renewed.as_deref() != Some(word));
         // What the last look was about: if somebody else makes that key meanwhile, it is found made.
@@ -103,17 +104,18 @@ impl Keeper {
             aged: self.keys.due_in(now) == Some(Duration::ZERO) || asked.cutoff && self.keys.is_cut_off(),
             pinned: ring.is_some_and(|ring| ring.spec.primary.is_some()),
             word,
-            signalled: asked.replace.is_some() && asked.replace == self.keys.sealing(),
+            signalled: asked.signal.is_some(),
             last,
         };
         match renewal::judge(&occasion, now) {
             Verdict::Nothing => Ok(None),
             Verdict::Wait(left) => {
+                let asking = word.map_or("SIGUSR1", |_| "spec.renew");
                 complaints.push(Complaint {
                     reason: "RenewalWaits",
-                    message:
-                        "spec.renew: another key was asked for just now; this one follows within a minute"
-                            .to_owned(),
+                    message: format!(
+                        "{asking}: another key was asked for just now; this one follows within a minute"
+                    ),
                 });
                 Ok(Some(left))
             }

@@ -16,7 +16,6 @@ use seal_api::SealingKeyRing;
 use seal_cluster::call::CallError;
 use seal_cluster::config_maps::{BACKUP, CERTIFICATES};
 use seal_cluster::{sealing_key_ring, watch};
-use seal_core::Fingerprint;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tracing::warn;
@@ -58,10 +57,17 @@ pub(crate) struct Said {
 
 /// What somebody asked of this process since the last pass that succeeded.
 pub(super) struct Asked {
-    /// The key to be replaced, told by a signal: once another one seals, that is done.
-    pub(super) replace: Option<Fingerprint>,
+    /// That a signal asked for a key.
+    pub(super) signal: Option<Signalled>,
     /// Whether the key may be older than the cutoff: asked once, at the beginning.
     pub(super) cutoff: bool,
+}
+
+/// A signal that asked for a key. Which one seals afterwards is no answer to it: another one may be
+/// pinned.
+pub(super) struct Signalled {
+    /// When somebody was last given a key before the signal came: once that has changed, it is done.
+    pub(super) last: Option<Timestamp>,
 }
 
 impl Keeper {
@@ -78,7 +84,7 @@ impl Keeper {
             watch::config_map(&self.client, &namespace, BACKUP),
         ]);
         let mut asked = Asked {
-            replace: None,
+            signal: None,
             cutoff: true,
         };
         let (mut failures, mut wake) = (0_u32, Instant::now());
@@ -98,21 +104,24 @@ impl Keeper {
                     wake = soon;
                     continue;
                 }
-                _ = told.recv() => asked.replace = self.keys.sealing(),
+                _ = told.recv() => {
+                    let (_, last) = self.keys.installation.renewed();
+                    asked.signal = Some(Signalled { last });
+                }
                 () = self.leadership.turns(leads) => {}
                 () = tokio::time::sleep_until(wake) => {}
             }
             leads = self.leadership.leads();
             let passed = match leads {
-                true => self.pass(&asked).await,
+                true => self.pass(&mut asked).await,
                 false => self.look().await,
             };
             let nap = match passed {
                 Ok(nap) => {
                     failures = 0;
                     asked.cutoff &= !leads;
-                    if !leads || asked.replace != self.keys.sealing() {
-                        asked.replace = None;
+                    if !leads {
+                        asked.signal = None;
                     }
                     nap
                 }
@@ -139,7 +148,7 @@ impl Keeper {
     }
 
     // Returns when to look again if nothing is heard.
-    async fn pass(&self, asked: &Asked) -> Result<Duration, KeysError> {
+    async fn pass(&self, asked: &mut Asked) -> Result<Duration, KeysError> {
         self.keys.settle().await?;
         let ring = self.ring().await?;
         let mut complaints = Vec::new();

@@ -241,6 +241,15 @@ mod tests {
             ),
             (
                 Occasion {
+                    signalled: true,
+                    pinned: true,
+                    last: last(940),
+                    ..nothing
+                },
+                asked,
+            ),
+            (
+                Occasion {
                     last: last(940),
                     ..word
                 },
