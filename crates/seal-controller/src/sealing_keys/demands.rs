@@ -143,11 +143,13 @@ impl Keeper {
                 true => KeyState::Compromised,
                 false => KeyState::Retired,
             };
-            let key = keys.listed.iter().find(|key| {
+            // One key may stand in several Secrets.
+            let mut secrets = keys.listed.iter().filter(|key| {
                 let open = key.state == KeyState::Active;
-                key.fingerprint.to_string() == wanted.fingerprint && (open || wanted.compromised)
+                let due = open || wanted.compromised && key.state != state;
+                key.fingerprint.to_string() == wanted.fingerprint && due
             });
-            let Some(key) = key.filter(|key| key.state != state) else {
+            let Some(key) = secrets.next() else {
                 continue;
             };
             let users = match (self.users)() {
@@ -163,7 +165,11 @@ impl Keeper {
             };
             let sealing = self.keys.sealing();
             match retirement::judge(key.fingerprint, sealing, wanted.compromised, &users) {
-                Ok(()) => self.keys.relabel(&key.secret, state).await?,
+                Ok(()) => {
+                    for key in std::iter::once(key).chain(secrets) {
+                        self.keys.relabel(&key.secret, state).await?;
+                    }
+                }
                 Err(refusal) => {
                     refused = true;
                     complaints.push(Complaint {

@@ -1,11 +1,12 @@
 //! What is asked of the sealing keys when things are not as usual: a pin, a key in two places, a signal at
 //! the wrong time, somebody else's hand in between.
 
+use kube::api::PostParams;
 use seal_testbed::Process;
 use serde_json::json;
 
 use super::ground::Controller;
-use super::key_losses::{NO_RENEWAL, reason};
+use super::key_losses::{NO_RENEWAL, reason, secrets};
 use super::key_ring::{ask, keys, told};
 
 fn signal(process: &Process) {
@@ -28,4 +29,40 @@ async fn a_signal_makes_one_key_also_where_another_one_is_pinned() {
     assert_eq!(reason(&status, "Ready").0, "PrimaryPinned", "{status:?}");
     assert_eq!(keys(namespace).await.len(), 2);
     assert_eq!(controller.certificate().await.pem(), first.pem());
+}
+
+#[tokio::test]
+async fn a_key_in_two_secrets_is_retired_in_both() {
+    let namespace = "demand-twice";
+    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+    let first = controller.certificate().await.fingerprint().to_string();
+    let secrets = secrets(namespace).await;
+    let [own] = <[_; 1]>::try_from(keys(namespace).await).unwrap();
+    for name in ["a-copy", "z-copy"] {
+        let copy = json!({
+            "metadata": {"name": name, "labels": own.metadata.labels}, "type": own.type_, "data": own.data,
+        });
+        let copy = serde_json::from_value(copy).unwrap();
+        secrets.create(&PostParams::default(), &copy).await.unwrap();
+    }
+    ask(namespace, json!({"renew": "now"})).await;
+    told(namespace, |status| status.keys.len() == 4).await;
+    let retire = |compromised| json!({"retire": [{"fingerprint": first, "compromised": compromised}]});
+    for (compromised, word) in [(false, "retired"), (true, "compromised")] {
+        ask(namespace, retire(compromised)).await;
+        told(namespace, |status| {
+            let of_it = |key: &&seal_api::KeyStatus| key.fingerprint == first;
+            let all = status.keys.iter().filter(of_it).all(|key| key.retired);
+            all && reason(status, "Ready").0 == "Ready"
+        })
+        .await;
+        let labels = keys(namespace)
+            .await
+            .into_iter()
+            .filter(|key| key.data == own.data);
+        let labels: Vec<String> = labels
+            .map(|key| key.metadata.labels.unwrap()[seal_api::annotations::KEY_LABEL].clone())
+            .collect();
+        assert_eq!(labels, [word; 3]);
+    }
 }

@@ -51,7 +51,9 @@ fn renewed(asked: &SealingKeyRing, status: &SealingKeyRingStatus) -> Option<Stri
     }
     let before = asked.status.as_ref();
     let is_new = |key: &&KeyStatus| {
-        !key.retired && !key.primary && before.is_none_or(|before| found(before, &key.fingerprint).is_none())
+        !key.retired
+            && !key.primary
+            && before.is_none_or(|before| is_retired(before, &key.fingerprint).is_none())
     };
     let made = status.keys.iter().find(is_new)?;
     Some(format!(
@@ -117,14 +119,15 @@ pub(super) fn retire(
         "asked for; Ctrl-C takes it back; if this is killed, it stands until you take it back: {by_hand}"
     ));
     let waited = watch(cluster, &asked, DEADLINE, Some(&mut interrupt), |status| {
-        let Some(found) = found(status, &name) else {
-            return Some(Err(CommandError::key(format!("there is no key {name}"))
-                .remedy("`seal keys ls` shows which there are")));
-        };
-        match (found.retired, complaint(status, &format!("spec.retire: {name} "))) {
-            (true, _) => Some(Ok(())),
-            (false, Some(refused)) => Some(Err(CommandError::key(refused))),
-            (false, None) => None,
+        match (
+            is_retired(status, &name),
+            complaint(status, &format!("spec.retire: {name} ")),
+        ) {
+            (None, _) => Some(Err(CommandError::key(format!("there is no key {name}"))
+                .remedy("`seal keys ls` shows which there are"))),
+            (Some(true), _) => Some(Ok(())),
+            (Some(false), Some(refused)) => Some(Err(CommandError::key(refused))),
+            (Some(false), None) => None,
         }
     });
     let failed = match waited {
@@ -167,8 +170,8 @@ fn interrupted(
 ) -> CommandError {
     let seen = left.map(|left| watch(cluster, left, LAST_WORD, Some(interrupt), |_| Some(Ok(()))));
     match seen {
-        Some(Ok(Waited::Told(status))) => CommandError::interrupted(match found(&status, name) {
-            Some(key) if key.retired => {
+        Some(Ok(Waited::Told(status))) => CommandError::interrupted(match is_retired(&status, name) {
+            Some(true) => {
                 format!("interrupted too late: {name} is retired already; its Secret stays")
             }
             _ => format!("interrupted: it was taken back, and {name} is not retired"),
@@ -180,8 +183,15 @@ fn interrupted(
     }
 }
 
-fn found<'s>(status: &'s SealingKeyRingStatus, name: &str) -> Option<&'s KeyStatus> {
-    status.keys.iter().find(|key| key.fingerprint == name)
+// Whether it opens nothing any longer, in whichever Secrets it stands; `None` if it stands in none.
+fn is_retired(status: &SealingKeyRingStatus, name: &str) -> Option<bool> {
+    let mut found = status
+        .keys
+        .iter()
+        .filter(|key| key.fingerprint == name)
+        .peekable();
+    found.peek()?;
+    Some(found.all(|key| key.retired))
 }
 
 // What else is to be retired.
@@ -350,6 +360,22 @@ mod tests {
                 "{beginning}"
             );
             assert_eq!(complaint(&told("True"), beginning), None);
+        }
+    }
+
+    #[test]
+    fn a_key_in_two_secrets_is_retired_once_both_are() {
+        let key = |name: &str, retired| {
+            json!({"fingerprint": name, "secret": "", "notBefore": "", "notAfter": "", "primary": false,
+                "retired": retired, "backedUp": false})
+        };
+        for (keys, retired) in [
+            (vec![key("A", true), key("A", false), key("B", true)], Some(false)),
+            (vec![key("A", true), key("A", true), key("B", false)], Some(true)),
+            (vec![key("B", true)], None),
+        ] {
+            let status = serde_json::from_value(json!({"keys": keys, "conditions": []})).unwrap();
+            assert_eq!(is_retired(&status, "A"), retired);
         }
     }
 }
