@@ -84,6 +84,8 @@ pub(crate) struct SealingKeys {
     current: watch::Sender<Option<Arc<Keys>>>,
     // The Secrets that `current` was read from: as long as they stand so, nothing is read again.
     read: Mutex<Vec<Version>>,
+    // The key that sealed until it was gone, and another one was made because of that.
+    lost: Mutex<Option<Fingerprint>>,
 }
 
 impl SealingKeys {
@@ -116,6 +118,7 @@ impl SealingKeys {
                 installation,
                 current,
                 read: Mutex::default(),
+                lost: Mutex::default(),
             },
             key,
         ))
@@ -174,8 +177,8 @@ impl SealingKeys {
         }
     }
 
-    /// Reads all keys anew and makes the first one where there is none. Heals the installation's Secret
-    /// and writes down the choice.
+    /// Reads all keys anew and makes one where none seals: the first, or the next where the one that was
+    /// chosen is gone. Heals the installation's Secret and writes down the choice.
     ///
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
@@ -197,11 +200,26 @@ impl SealingKeys {
                 false => self.look().await,
             };
         }
-        if self.settings.require_existing_key {
+        if self.settings.require_existing_key && !found.iter().any(ring::may_seal) {
             return Err(KeysError::NoneToBegin);
+        }
+        let lost = self.installation.primary().or_else(|| self.sealing());
+        if let Some(fingerprint) = lost {
+            error!(%fingerprint, "the key that seals is gone, broken or taken out by hand: another one is made in its place");
+            *self.lost() = lost;
         }
         self.make(epoch, true, None).await?;
         self.look().await
+    }
+
+    /// The key that sealed until it was gone, as long as it is.
+    fn missing(&self) -> Option<Fingerprint> {
+        let current = self.current.borrow();
+        let stands = |lost: &Fingerprint| {
+            let listed = current.as_ref().map_or(&[][..], |keys| &keys.listed);
+            listed.iter().any(|key| key.fingerprint == *lost)
+        };
+        self.lost().filter(|lost| !stands(lost))
     }
 
     /// Makes the key of number `epoch`, unless somebody has made it already, and reads all anew.
@@ -281,6 +299,10 @@ impl SealingKeys {
 
     fn last_read(&self) -> MutexGuard<'_, Vec<Version>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Fingerprint>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn make(&self, epoch: u64, promote: bool, demand: Option<Demand<'_>>) -> Result<(), KeysError> {

@@ -47,6 +47,19 @@ impl Kept {
 }
 
 impl Keeper {
+    /// What is to be said of a key that was lost.
+    pub(super) fn missing(&self) -> Option<Complaint> {
+        let lost = self.keys.missing()?;
+        Some(Complaint {
+            reason: "PrimaryMissing",
+            message: format!(
+                "the key {lost} sealed until its Secret was gone or broken, and another one was made: restore \
+                 it, or nothing opens that was sealed with it; if it shall be gone, this is said until the \
+                 controller is started again"
+            ),
+        })
+    }
+
     /// Lets the key seal that is named.
     ///
     /// # Errors

@@ -151,7 +151,7 @@ impl Keeper {
     async fn pass(&self, asked: &mut Asked) -> Result<Duration, KeysError> {
         self.keys.settle().await?;
         let ring = self.ring().await?;
-        let mut complaints = Vec::new();
+        let mut complaints: Vec<Complaint> = self.missing().into_iter().collect();
         self.pin(ring.as_ref(), &mut complaints).await?;
         let waits = self.renew(ring.as_ref(), asked, &mut complaints).await?;
         let retire = ring.as_ref().map_or(&[][..], |ring| &ring.spec.retire);

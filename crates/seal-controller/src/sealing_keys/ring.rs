@@ -109,7 +109,8 @@ pub(super) fn may_seal(key: &SealingKey) -> bool {
     key.state == KeyState::Active && key.certificate.fingerprint() == key.fingerprint()
 }
 
-/// Which of `found` seals: the first of `preferred` that is there, else the newest that is valid.
+/// Which of `found` seals: the first of `preferred` that is there; the newest that is valid, if nobody is
+/// preferred. None where all that were preferred are gone.
 pub(super) fn primary(
     found: &[SealingKey],
     preferred: [Option<Fingerprint>; 2],
@@ -136,9 +137,9 @@ struct Candidate {
     order: (Timestamp, Reverse<Timestamp>),
 }
 
-// The first of `preferred` that is there; without any the newest, as upstream. What is not valid yet,
-// or carries another key's certificate, does not seal. The key in use is preferred to the newest: a
-// renewal that failed half-way must not promote a key that somebody else put there.
+// The first of `preferred` that is there; for the first choice the newest, as upstream. What is not valid
+// yet, or carries another key's certificate, does not seal. Where a choice was made and its key is gone, the
+// newest may be what somebody planted for just this moment (S4), and else it is an old one.
 fn choose(candidates: &[Candidate], preferred: [Option<Fingerprint>; 2], now: Timestamp) -> Option<usize> {
     let standing = |wanted: Fingerprint| {
         candidates
@@ -147,6 +148,9 @@ fn choose(candidates: &[Candidate], preferred: [Option<Fingerprint>; 2], now: Ti
     };
     if let Some(at) = preferred.into_iter().flatten().find_map(standing) {
         return Some(at);
+    }
+    if preferred.iter().any(Option::is_some) {
+        return None;
     }
     let usable = candidates
         .iter()
@@ -163,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_named_key_seals_then_the_one_in_use_and_only_then_the_newest_that_is_valid() {
+    fn the_named_key_seals_then_the_one_in_use_and_the_newest_only_where_there_was_none() {
         let made = || {
             PrivateKey::generate(KeySize::Bits2048)
                 .unwrap()
@@ -189,13 +193,14 @@ mod tests {
             ([None, None], Some(1)),
             ([old, newest], Some(0)),
             ([gone, old], Some(0)),
-            ([gone, None], Some(1)),
-            ([mismatched, gone], Some(1)),
+            ([gone, None], None),
+            ([None, gone], None),
+            ([mismatched, gone], None),
             ([future, None], Some(3)),
         ] {
             assert_eq!(choose(&all, preferred, now), chosen);
         }
-        assert_eq!(choose(&all[2..], [gone, None], now), None);
+        assert_eq!(choose(&all[2..], [None, None], now), None);
     }
 
     #[test]

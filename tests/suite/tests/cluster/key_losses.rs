@@ -4,12 +4,13 @@
 use k8s_openapi::api::core::v1::{ConfigMap, Secret as CoreSecret};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use seal_api::SealingKeyRingStatus;
+use seal_api::{SealingKeyRingStatus, annotations};
+use seal_core::succession::{Statement, proves};
 use seal_testbed::{Program, tool};
 use serde_json::{Value, json};
 
-use super::ground::{Controller, admin};
-use super::key_ring::{ask, identity, maps, told};
+use super::ground::{Controller, admin, key_secret, sealing_key};
+use super::key_ring::{ask, identity, keys, maps, told};
 
 pub(super) const NO_RENEWAL: &[&str] = &[
     "--all-namespaces=false",
@@ -140,4 +141,91 @@ async fn a_key_whose_secret_is_deleted_or_broken_stays_in_the_backup_until_someb
     })
     .await;
     assert_eq!(opened(&folder, &backup(namespace).await).len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_seals_and_goes_missing_is_followed_by_a_new_one_and_not_by_what_somebody_planted() {
+    let namespace = "loss-primary";
+    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+    ask(namespace, json!({})).await;
+    let first = controller.certificate().await;
+    let secrets = secrets(namespace).await;
+    let [own] = <[CoreSecret; 1]>::try_from(keys(namespace).await).unwrap();
+    let now = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(1);
+    for (name, since) in [
+        ("planted", now.to_string()),
+        ("older", "2024-01-01T00:00:00Z".to_owned()),
+    ] {
+        let (key, certificate) = sealing_key(&since);
+        let secret = key_secret(name, &key.to_pkcs1_pem(), certificate.pem());
+        let secret = serde_json::from_value(secret).unwrap();
+        secrets.create(&PostParams::default(), &secret).await.unwrap();
+    }
+    told(namespace, |status| status.keys.len() == 3).await;
+    let delete = async |secret: &str| secrets.delete(secret, &DeleteParams::default()).await.unwrap();
+    delete(own.metadata.name.as_ref().unwrap()).await;
+    let fingerprint = first.fingerprint().to_string();
+    let lost = |status: &SealingKeyRingStatus| {
+        let (reason, message) = reason(status, "Ready");
+        reason == "PrimaryMissing" && message.contains(&fingerprint)
+    };
+    let status = told(namespace, lost).await;
+    let sealing = |status: &SealingKeyRingStatus| {
+        let key = status.keys.iter().find(|key| key.primary);
+        key.map(|key| key.secret.clone()).unwrap()
+    };
+    let planted = ["planted".to_owned(), "older".to_owned()];
+    let second = sealing(&status);
+    assert!(status.keys.len() == 3 && !planted.contains(&second), "{status:?}");
+    assert_ne!(controller.certificate().await.pem(), first.pem());
+    // Whoever trusts the one that is lost still follows.
+    let history = maps(namespace).await.get("seal-certificates").await.unwrap();
+    let history: Vec<String> = serde_json::from_str(&history.data.unwrap()["history.json"]).unwrap();
+    let history: Vec<Statement> = history.iter().map(|text| text.parse().unwrap()).collect();
+    let served = controller.certificate().await.fingerprint();
+    assert!(proves(&history, &[first.fingerprint()], served));
+
+    // The same where nobody was there to see it go.
+    drop(controller);
+    delete(&second).await;
+    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+    let status = told(namespace, |status| {
+        reason(status, "Ready").0 == "PrimaryMissing" && !status.keys.iter().any(|key| key.secret == second)
+    })
+    .await;
+    assert!(
+        status.keys.len() == 3 && !planted.contains(&sealing(&status)),
+        "{status:?}"
+    );
+    let served = controller.certificate().await;
+
+    // The one that was lost opens again, and does not seal.
+    secrets.create(&PostParams::default(), &bare(own)).await.unwrap();
+    told(namespace, |status| status.keys.len() == 4).await;
+    assert_eq!(controller.certificate().await.pem(), served.pem());
+}
+
+#[tokio::test]
+async fn a_key_that_seals_and_is_said_to_be_compromised_by_hand_is_followed_without_a_complaint() {
+    let namespace = "loss-relabelled";
+    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+    ask(namespace, json!({})).await;
+    let first = controller.certificate().await;
+    let [own] = <[CoreSecret; 1]>::try_from(keys(namespace).await).unwrap();
+    let (key, certificate) = sealing_key("2024-01-01T00:00:00Z");
+    let older = key_secret("older", &key.to_pkcs1_pem(), certificate.pem());
+    let secrets = secrets(namespace).await;
+    let older = serde_json::from_value(older).unwrap();
+    secrets.create(&PostParams::default(), &older).await.unwrap();
+    told(namespace, |status| status.keys.len() == 2).await;
+    let label = Patch::Merge(json!({"metadata": {"labels": {annotations::KEY_LABEL: "compromised"}}}));
+    let name = own.metadata.name.as_deref().unwrap();
+    secrets
+        .patch(name, &PatchParams::default(), &label)
+        .await
+        .unwrap();
+    let status = told(namespace, |status| status.keys.len() == 3).await;
+    assert_eq!(reason(&status, "Ready").0, "Ready", "{status:?}");
+    let served = controller.certificate().await;
+    assert!(served.pem() != first.pem() && served.pem() != certificate.pem());
 }
