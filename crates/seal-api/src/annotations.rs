@@ -32,6 +32,8 @@ pub const BACKED_UP_KEYS: &str = "sealops.dev/keys";
 pub const BACKED_UP_RETIRED: &str = "sealops.dev/retired-keys";
 /// On the backup: the recipients that can open it.
 pub const BACKUP_RECIPIENTS: &str = "sealops.dev/recipients";
+/// On the backup: the installation's digest over the file and what these annotations say of it.
+pub const BACKUP_PROOF: &str = "sealops.dev/proof";
 /// On a SealedSecret: repeated in the metric of its condition.
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 

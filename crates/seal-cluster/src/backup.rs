@@ -1,5 +1,6 @@
 //! Backups of sealing keys: text encrypted to age recipients, armoured, so that `age -d` opens it as
-//! well. What is in a backup, and where it is kept, is its caller's affair; opening one is the CLI's.
+//! well, and the proof that an installation wrote one. What is in a backup, and where it is kept, is its
+//! caller's affair; opening one is the CLI's.
 //! Here and not in the core: age brings files and futures along.
 
 use std::io::Write;
@@ -7,6 +8,11 @@ use std::str::FromStr;
 
 use age::Encryptor;
 use age::armor::{ArmoredWriter, Format};
+use k8s_openapi::api::core::v1::ConfigMap;
+use seal_api::annotations::{BACKED_UP_KEYS, BACKED_UP_RETIRED, BACKUP_PROOF, BACKUP_RECIPIENTS};
+use seal_core::{InstallationKey, Mac};
+
+use crate::config_maps::BACKUP_FILE;
 
 /// Someone who can open a backup.
 #[derive(Clone)]
@@ -69,9 +75,59 @@ pub fn back_up(text: &[u8], recipients: &[Recipient]) -> Result<String, BackupEr
     String::from_utf8(sealed).map_err(|_| BackupError::Encryption)
 }
 
+/// The digest of the backup in `map` and of what its annotations say of it. Whoever may write ConfigMaps can
+/// put anything there; this he cannot make (S14).
+pub fn proof(map: &ConfigMap, installation: &InstallationKey) -> Mac {
+    let file = map.data.as_ref().and_then(|data| data.get(BACKUP_FILE));
+    let annotations = map.metadata.annotations.as_ref();
+    let said = [BACKED_UP_KEYS, BACKED_UP_RETIRED, BACKUP_RECIPIENTS]
+        .map(|annotation| annotations.and_then(|all| all.get(annotation)));
+    let parts = std::iter::once(file).chain(said);
+    installation.mac(
+        "seal key backup 1",
+        parts.map(|part| part.map_or(&[][..], |text| text.as_bytes())),
+    )
+}
+
+/// Whether the installation wrote the backup in `map` as it stands.
+pub fn is_proven(map: &ConfigMap, installation: &InstallationKey) -> bool {
+    let annotations = map.metadata.annotations.as_ref();
+    let told = annotations.and_then(|all| all.get(BACKUP_PROOF));
+    told.is_some_and(|told| proof(map, installation).matches(told))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_installation_wrote_is_proven_and_only_as_it_wrote_it() {
+        let key = |byte| InstallationKey::from_bytes(&[byte; InstallationKey::LENGTH]).unwrap();
+        let mut map = ConfigMap::default();
+        map.data = Some([(BACKUP_FILE.to_owned(), "file".to_owned())].into());
+        map.metadata.annotations = Some([(BACKED_UP_KEYS.to_owned(), "SHA256:a".to_owned())].into());
+        assert!(!is_proven(&map, &key(1)));
+        let annotate = |map: &mut ConfigMap, name: &str, text: String| {
+            map.metadata
+                .annotations
+                .get_or_insert_default()
+                .insert(name.to_owned(), text)
+        };
+        let told = proof(&map, &key(1)).to_text();
+        annotate(&mut map, BACKUP_PROOF, told);
+        assert!(is_proven(&map, &key(1)) && !is_proven(&map, &key(2)));
+        for (annotation, text) in [
+            (BACKED_UP_KEYS, "SHA256:a,SHA256:b"),
+            (BACKED_UP_RETIRED, "SHA256:b"),
+            (BACKUP_RECIPIENTS, "age1x"),
+        ] {
+            let mut other = map.clone();
+            annotate(&mut other, annotation, text.to_owned());
+            assert!(!is_proven(&other, &key(1)), "{annotation}");
+        }
+        map.data = Some([(BACKUP_FILE.to_owned(), "garbage".to_owned())].into());
+        assert!(!is_proven(&map, &key(1)));
+    }
 
     #[test]
     fn a_backup_is_armoured_and_holds_nothing_of_the_text() {

@@ -8,12 +8,13 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
 use kube::api::ObjectMeta;
 use seal_api::Secret;
-use seal_api::annotations::{BACKED_UP_KEYS, BACKED_UP_RETIRED, BACKUP_RECIPIENTS};
-use seal_cluster::backup::{Recipient, back_up};
+use seal_api::annotations::{BACKED_UP_KEYS, BACKED_UP_RETIRED, BACKUP_PROOF, BACKUP_RECIPIENTS};
+use seal_cluster::backup::{Recipient, back_up, is_proven, proof};
 use seal_cluster::call::CallError;
 use seal_cluster::config_maps::{self, BACKUP, BACKUP_FILE};
-use seal_cluster::keys::KeyState;
+use seal_cluster::keys::{KeyState, read_key};
 use seal_cluster::secrets::Secrets;
+use seal_core::{Fingerprint, InstallationKey};
 use seal_document::{Mapping, Value};
 use tracing::info;
 use zeroize::Zeroizing;
@@ -26,6 +27,8 @@ pub(super) struct Standing {
     keys: Vec<String>,
     retired: Vec<String>,
     recipients: Vec<String>,
+    // Whether this installation wrote it as it stands: anybody who may edit it can say the rest.
+    proven: bool,
 }
 
 impl Standing {
@@ -48,24 +51,26 @@ impl Standing {
             keys: names(|state| state == KeyState::Active),
             retired: names(|state| state != KeyState::Active),
             recipients,
+            proven: true,
         }
     }
 
     /// Whether the backup holds this key.
     pub(super) fn holds(&self, key: &ListedKey) -> bool {
         let name = key.fingerprint.to_string();
-        self.keys.contains(&name) || self.retired.contains(&name)
+        self.proven && (self.keys.contains(&name) || self.retired.contains(&name))
     }
 
-    /// The keys that it holds as keys in use, and that nobody has any longer: whoever wrote it anew would
-    /// lose them. Retired ones may go.
+    /// The keys that it says it holds as keys in use, and that nobody has any longer: whoever wrote it anew
+    /// would lose them. Retired ones may go. Without proof as well: the installation's key is lost together
+    /// with the others.
     pub(super) fn only_here(&self, keys: &[ListedKey]) -> Vec<&str> {
         let known: Vec<String> = keys.iter().map(|key| key.fingerprint.to_string()).collect();
         let held = self.keys.iter().filter(|name| !known.contains(name));
         held.map(String::as_str).collect()
     }
 
-    fn read(map: &ConfigMap) -> Self {
+    fn read(map: &ConfigMap, installation: &InstallationKey) -> Self {
         let whole = map
             .data
             .as_ref()
@@ -80,6 +85,7 @@ impl Standing {
             keys: list(BACKED_UP_KEYS),
             retired: list(BACKED_UP_RETIRED),
             recipients: list(BACKUP_RECIPIENTS),
+            proven: is_proven(map, installation),
         }
     }
 
@@ -101,12 +107,13 @@ impl Standing {
 pub(super) async fn find(
     client: &Client,
     namespace: &str,
+    installation: &InstallationKey,
 ) -> Result<(Option<ConfigMap>, Standing), KeysError> {
     let map = config_maps::find(client, namespace, BACKUP)
         .await
         .map_err(calling)?;
-    let standing = map.as_ref().map(Standing::read).unwrap_or_default();
-    Ok((map, standing))
+    let standing = map.as_ref().map(|map| Standing::read(map, installation));
+    Ok((map, standing.unwrap_or_default()))
 }
 
 /// What writing a backup takes.
@@ -115,6 +122,7 @@ pub(super) struct Writing<'a> {
     pub(super) namespace: &'a str,
     pub(super) keys: &'a [ListedKey],
     pub(super) recipients: Vec<Recipient>,
+    pub(super) installation: InstallationKey,
 }
 
 impl Writing<'_> {
@@ -131,16 +139,33 @@ impl Writing<'_> {
         let mut held = Vec::with_capacity(self.keys.len());
         for key in self.keys {
             let found = secrets.find(self.namespace, &key.secret).await.map_err(calling)?;
-            held.extend(found.map(bare));
+            held.push((key.fingerprint, bare(found.ok_or(KeysError::Changed)?)));
         }
         let count = held.len();
         let recipients = self.recipients;
-        let file = tokio::task::spawn_blocking(move || back_up(&list(&held), &recipients)).await??;
+        let file = tokio::task::spawn_blocking(move || {
+            // Since they were listed somebody may have changed them.
+            let is = |(fingerprint, secret): &(Fingerprint, Secret)| {
+                read_key(secret).is_ok_and(|key| key.fingerprint() == *fingerprint)
+            };
+            if !held.iter().all(is) {
+                return Err(KeysError::Changed);
+            }
+            let secrets: Vec<Secret> = held.into_iter().map(|(_, secret)| secret).collect();
+            Ok(back_up(&list(&secrets), &recipients)?)
+        })
+        .await??;
         let mut backup = ConfigMap::default();
         backup.metadata.namespace = Some(self.namespace.to_owned());
         backup.metadata.name = Some(BACKUP.to_owned());
         backup.metadata.annotations = Some(desired.annotations());
         backup.data = Some([(BACKUP_FILE.to_owned(), file)].into());
+        let proof = proof(&backup, &self.installation).to_text();
+        backup
+            .metadata
+            .annotations
+            .get_or_insert_default()
+            .insert(BACKUP_PROOF.to_owned(), proof);
         config_maps::put(self.client, backup, standing)
             .await
             .map_err(calling)?;
@@ -189,12 +214,23 @@ mod tests {
             keys: vec!["SHA256:a".to_owned(), "SHA256:b".to_owned()],
             retired: Vec::new(),
             recipients: vec!["age1x".to_owned()],
+            proven: true,
         };
+        let installation = InstallationKey::from_bytes(&[1; InstallationKey::LENGTH]).unwrap();
+        let read = |map: &ConfigMap| Standing::read(map, &installation);
         let mut map = ConfigMap::default();
         map.metadata.annotations = Some(wanted.annotations());
-        assert_eq!(Standing::read(&map), Standing::default());
+        assert_eq!(read(&map), Standing::default());
         map.data = Some([(BACKUP_FILE.to_owned(), "x".to_owned())].into());
-        assert_eq!(Standing::read(&map), wanted);
+        let unproven = Standing {
+            proven: false,
+            ..wanted.clone()
+        };
+        assert_eq!(read(&map), unproven);
+        let told = proof(&map, &installation).to_text();
+        let annotations = map.metadata.annotations.as_mut().unwrap();
+        annotations.insert(BACKUP_PROOF.to_owned(), told);
+        assert_eq!(read(&map), wanted);
         let other = |change: fn(&mut Standing)| {
             let mut other = wanted.clone();
             change(&mut other);
@@ -205,7 +241,7 @@ mod tests {
             other(|standing| standing.retired.extend(standing.keys.pop())),
             other(|standing| standing.recipients.push("age1y".to_owned())),
         ] {
-            assert_ne!(Standing::read(&map), other);
+            assert_ne!(read(&map), other);
         }
     }
 

@@ -198,12 +198,13 @@ impl Keeper {
     /// Brings the backup up to date, if somebody is to have one.
     pub(super) async fn back_up(&self, ring: Option<&SealingKeyRing>, keys: &Keys) -> Kept {
         let namespace = &self.settings.namespace;
+        let installation = self.keys.installation.key();
         let recipients = self.recipients(ring);
         let nobody = recipients.as_ref().is_ok_and(Vec::is_empty);
         if nobody && ring.is_none() {
             return Kept::not_configured();
         }
-        let standing = backup::find(&self.client, namespace).await;
+        let standing = backup::find(&self.client, namespace, &installation).await;
         let (map, held) = match standing {
             Ok(standing) => standing,
             // Under a role of upstream's there is none to be seen.
@@ -255,6 +256,7 @@ impl Keeper {
             namespace,
             keys: &keys.listed,
             recipients,
+            installation,
         };
         match writing.write(&desired, map.as_ref()).await {
             Ok(()) => Kept {

@@ -44,6 +44,9 @@ pub(crate) enum KeysError {
     /// The backup could not be made.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Somebody changed a key Secret meanwhile.
+    #[error("a key Secret changed while the backup was made")]
+    Changed,
     /// No randomness.
     #[error(transparent)]
     Randomness(#[from] RandomnessUnavailable),

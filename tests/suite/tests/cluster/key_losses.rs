@@ -6,10 +6,10 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use seal_api::{SealingKeyRingStatus, annotations};
 use seal_core::succession::{Statement, proves};
-use seal_testbed::{Program, tool};
+use seal_testbed::{ADMIN, Program, tool, wait_for};
 use serde_json::{Value, json};
 
-use super::ground::{Controller, admin, key_secret, sealing_key};
+use super::ground::{Controller, SOON, admin, built, key_secret, plane, sealing_key};
 use super::key_ring::{ask, identity, keys, maps, told};
 
 pub(super) const NO_RENEWAL: &[&str] = &[
@@ -228,4 +228,67 @@ async fn a_key_that_seals_and_is_said_to_be_compromised_by_hand_is_followed_with
     assert_eq!(reason(&status, "Ready").0, "Ready", "{status:?}");
     let served = controller.certificate().await;
     assert!(served.pem() != first.pem() && served.pem() != certificate.pem());
+}
+
+#[tokio::test]
+async fn a_backup_that_somebody_else_wrote_is_written_anew_whatever_it_says_of_itself() {
+    let namespace = "loss-forged";
+    let (folder, recipient) = identity();
+    let backup_to = format!("--backup-recipients={recipient}");
+    let flags = [NO_RENEWAL, &[&backup_to]].concat();
+    let controller = Controller::start(namespace, &flags).await.unwrap();
+    ask(namespace, json!({})).await;
+    let whole = |status: &SealingKeyRingStatus| status.keys.iter().all(|key| key.backed_up);
+    told(namespace, whole).await;
+    let own = opened(&folder, &backup(namespace).await);
+    let maps = maps(namespace).await;
+    let forged = Patch::Merge(json!({"data": {"backup.age": "of no use"}}));
+    let forge = async || {
+        maps.patch("seal-key-backup", &PatchParams::default(), &forged)
+            .await
+            .unwrap()
+    };
+    forge().await;
+    let healed = wait_for("the backup", SOON, async || {
+        let map = maps.get("seal-key-backup").await?;
+        Ok((map.data.as_ref().unwrap()["backup.age"] != "of no use").then_some(map))
+    });
+    assert_eq!(opened(&folder, &healed.await.unwrap()), own);
+
+    // While nobody is there to write it anew, whoever restores is told.
+    let binary = tokio::task::spawn_blocking(|| built("seal-cli", "seal"));
+    let binary = binary.await.unwrap().unwrap();
+    let kubeconfig = plane().await.kubeconfig(ADMIN).await.unwrap();
+    let restore = async || {
+        let program = Program::new(binary.clone())
+            .args(["keys", "restore", "--from-cluster", "-I", "id.txt"])
+            .env("KUBECONFIG", &kubeconfig)
+            .env("SEAL_CONTROLLER_NAMESPACE", namespace)
+            .deadline(SOON)
+            .current_dir(folder.path());
+        let ran = tokio::task::spawn_blocking(|| program.run());
+        ran.await.unwrap().unwrap()
+    };
+    const WARNING: &str = "is not as the installation wrote it";
+    drop(controller);
+    let said = restore().await;
+    assert!(said.code == 0 && !said.err().contains(WARNING), "{}", said.err());
+    // His own keys, encrypted to the same recipient.
+    let (key, certificate) = sealing_key("2024-01-01T00:00:00Z");
+    let list = key_secret("planted", &key.to_pkcs1_pem(), certificate.pem());
+    let list = json!({"apiVersion": "v1", "kind": "Secret", "metadata": list["metadata"],
+        "type": list["type"], "stringData": list["stringData"]});
+    std::fs::write(folder.path().join("list.json"), list.to_string()).unwrap();
+    let made = Program::new(tool("age").unwrap())
+        .args(["-a", "-r", &recipient, "-o", "forged.age", "list.json"])
+        .current_dir(folder.path())
+        .run();
+    made.unwrap().success().unwrap();
+    let file = std::fs::read_to_string(folder.path().join("forged.age")).unwrap();
+    let swapped = Patch::Merge(json!({"data": {"backup.age": file}}));
+    maps.patch("seal-key-backup", &PatchParams::default(), &swapped)
+        .await
+        .unwrap();
+    let said = restore().await;
+    assert!(said.code == 0 && said.err().contains(WARNING), "{}", said.err());
 }

@@ -3,9 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::{Secret, annotations};
+use seal_cluster::backup::is_proven;
 use seal_cluster::config_maps::{BACKUP, BACKUP_FILE};
+use seal_cluster::installation::{INSTALLATION_SECRET, Installation};
 use seal_core::{Namespace, Plaintext};
 use seal_document::{DuplicateKeys, Format, Limits, Mapping, Schema, Value, WipedText};
 use zeroize::Zeroizing;
@@ -36,6 +39,9 @@ pub(super) fn open(
         None => {
             let whence = format!("{}/{BACKUP}", cluster.controller_namespace);
             let map = cluster::config_map(cluster, BACKUP)?;
+            if let Some(map) = &map {
+                vouch(map, &whence, cluster, terminal);
+            }
             let text = map.and_then(|map| map.data?.remove(BACKUP_FILE));
             let text = text.ok_or_else(|| {
                 CommandError::key(format!("{whence}: there is no backup"))
@@ -66,6 +72,23 @@ pub(super) fn open(
         ));
     }
     Ok(found)
+}
+
+// Whoever may write the ConfigMap can put keys of his own there, encrypted to the same recipients.
+fn vouch(map: &ConfigMap, whence: &str, cluster: &ClusterArguments, terminal: Terminal) {
+    let namespace = cluster.controller_namespace.as_ref();
+    let installation = cluster::secret(cluster, namespace, INSTALLATION_SECRET);
+    match installation.ok().flatten().and_then(Installation::read) {
+        Some(installation) if is_proven(map, &installation.key) => {}
+        Some(_) => terminal.warn(&format!(
+            "{whence} is not as the installation wrote it, or another installation did: compare the \
+             fingerprints with what you know before these keys open anything"
+        )),
+        None => terminal.tell(&format!(
+            "{whence}: whether the installation wrote it as it stands cannot be told without the Secret \
+             {INSTALLATION_SECRET}: compare the fingerprints with what you know"
+        )),
+    }
 }
 
 // The backup in the manifest of a ConfigMap, if that is what `text` is.
