@@ -4,15 +4,47 @@
 //! What is to be written is decided elsewhere.
 
 use http::{Method, Request};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::client::Body;
-use seal_api::Secret;
+use kube::core::ObjectList;
+use seal_api::{MalformedSecret, Secret};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::call::{CallError, send, wiped};
 
 // How many Secrets are asked for at once: fewer where those are too large for one answer.
 const PAGES: [usize; 3] = [100, 10, 1];
+const WHOLE: &str = "application/json";
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const ALL_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/// One state of one Secret, without its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Its name.
+    pub name: String,
+    uid: Option<String>,
+    resource_version: Option<String>,
+}
+
+// Metadata and no more, as the API server sends it when asked for so little.
+#[derive(Clone, Deserialize)]
+struct Listed {
+    metadata: ObjectMeta,
+}
+
+impl From<Listed> for Version {
+    fn from(listed: Listed) -> Self {
+        let metadata = listed.metadata;
+        Self {
+            name: metadata.name.unwrap_or_default(),
+            uid: metadata.uid,
+            resource_version: metadata.resource_version,
+        }
+    }
+}
 
 /// Access to Secrets.
 #[derive(Clone)]
@@ -43,6 +75,47 @@ impl Secrets {
     /// # Errors
     /// [`CallError`].
     pub async fn labelled(&self, namespace: &str, selector: &str) -> Result<Vec<Secret>, CallError> {
+        self.pages(namespace, selector, WHOLE, Secret::page_from_json)
+            .await
+    }
+
+    /// The states of those Secrets.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn versions(&self, namespace: &str, selector: &str) -> Result<Vec<Version>, CallError> {
+        let read = |answer: &[u8]| {
+            let page: ObjectList<Listed> = serde_json::from_slice(answer)?;
+            let next = page.metadata.continue_.filter(|token| !token.is_empty());
+            Ok((page.items.into_iter().map(Version::from).collect(), next))
+        };
+        self.pages(namespace, selector, ALL_METADATA, read).await
+    }
+
+    /// The state of the Secret `namespace/name`, if it stands.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn version(&self, namespace: &str, name: &str) -> Result<Option<Version>, CallError> {
+        let path = path(namespace, name);
+        match self.answer(Method::GET, &path, METADATA, None).await {
+            Ok(answer) => {
+                let listed: Listed = serde_json::from_slice(&answer).map_err(MalformedSecret::from)?;
+                Ok(Some(listed.into()))
+            }
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    // All pages of what `selector` selects, each read by `read`, which also says where the next one begins.
+    async fn pages<T>(
+        &self,
+        namespace: &str,
+        selector: &str,
+        accept: &str,
+        read: impl Fn(&[u8]) -> Result<(Vec<T>, Option<String>), MalformedSecret>,
+    ) -> Result<Vec<T>, CallError> {
         let mut pages = PAGES.into_iter().peekable();
         let (mut all, mut rest) = (Vec::new(), String::new());
         loop {
@@ -52,14 +125,14 @@ impl Secrets {
                 "{}?labelSelector={selector}&limit={limit}{rest}",
                 path(namespace, "")
             );
-            let answer = match self.answer(Method::GET, &path, None).await {
+            let answer = match self.answer(Method::GET, &path, accept, None).await {
                 Err(CallError::TooLarge) if limit > 1 => {
                     pages.next();
                     continue;
                 }
                 answer => answer?,
             };
-            let (page, next) = Secret::page_from_json(&answer)?;
+            let (page, next) = read(&answer)?;
             all.extend(page);
             match next {
                 Some(token) => rest = format!("&continue={}", encoded(&token)),
@@ -88,20 +161,23 @@ impl Secrets {
     }
 
     async fn call(&self, method: Method, path: &str, secret: Option<&Secret>) -> Result<Secret, CallError> {
-        Ok(Secret::from_json(&self.answer(method, path, secret).await?)?)
+        Ok(Secret::from_json(
+            &self.answer(method, path, WHOLE, secret).await?,
+        )?)
     }
 
     async fn answer(
         &self,
         method: Method,
         path: &str,
+        accept: &str,
         secret: Option<&Secret>,
     ) -> Result<Zeroizing<Vec<u8>>, CallError> {
         let body = secret.map_or_else(Body::empty, |secret| wiped(secret.to_json()));
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header(http::header::ACCEPT, "application/json")
+            .header(http::header::ACCEPT, accept)
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body)?;
         send(&self.client, request).await

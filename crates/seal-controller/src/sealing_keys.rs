@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use kube::Client;
 use seal_cluster::installation::Demand;
 use seal_cluster::keys::{KeyState, SealingKey};
-use seal_cluster::secrets::Secrets;
+use seal_cluster::secrets::{Secrets, Version};
 use seal_core::succession::Statement;
 use seal_core::{Certificate, Fingerprint, InstallationKey, KeyRing, RingKey};
 use tokio::sync::watch;
@@ -33,7 +33,6 @@ use tracing::{error, info, warn};
 use crate::leadership::Leadership;
 use crate::settings::Settings;
 use installation::KeptInstallation;
-use ring::Version;
 
 pub(crate) use error::KeysError;
 pub(crate) use keep::{Keeper, Said};
@@ -77,7 +76,6 @@ pub(crate) struct ListedKey {
 
 /// Keeps the keys.
 pub(crate) struct SealingKeys {
-    client: Client,
     secrets: Secrets,
     settings: Arc<Settings>,
     installation: KeptInstallation,
@@ -100,7 +98,7 @@ impl SealingKeys {
         current: watch::Sender<Option<Arc<Keys>>>,
         leadership: &mut Leadership,
     ) -> Result<(Self, InstallationKey), KeysError> {
-        let secrets = Secrets::new(client.clone());
+        let secrets = Secrets::new(client);
         let namespace = &settings.namespace;
         let installation = until_there(leadership, async |leads| match leads {
             true => KeptInstallation::find_or_create(&secrets, namespace)
@@ -112,7 +110,6 @@ impl SealingKeys {
         let key = installation.key();
         Ok((
             Self {
-                client,
                 secrets,
                 settings,
                 installation,
@@ -288,7 +285,7 @@ impl SealingKeys {
 
     // Nothing where all is as it was read last, and the key that seals the one that was chosen.
     async fn read(&self) -> Result<Option<(Vec<Version>, Vec<SealingKey>)>, KeysError> {
-        let listed = ring::list(&self.client, &self.settings).await?;
+        let listed = ring::list(&self.secrets, &self.settings).await?;
         let sealing = self.sealing();
         if sealing.is_some() && sealing == self.installation.primary() && *self.last_read() == listed {
             return Ok(None);

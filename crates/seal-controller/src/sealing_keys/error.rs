@@ -17,9 +17,6 @@ pub(crate) enum KeysError {
         /// Why it failed.
         source: CallError,
     },
-    /// kube could not list.
-    #[error("listing key Secrets")]
-    List(#[source] Box<kube::Error>),
     /// The installation's Secret is damaged.
     #[error(
         "the Secret {INSTALLATION_SECRET} holds no key of {} bytes; delete it to have it made anew",
@@ -72,7 +69,7 @@ impl KeysError {
 
     /// Whether the cluster did not do as it was asked, which may pass.
     pub(super) fn is_of_the_cluster(&self) -> bool {
-        matches!(self, Self::Call { .. } | Self::List(_))
+        matches!(self, Self::Call { .. })
     }
 
     /// Whether another replica leads.

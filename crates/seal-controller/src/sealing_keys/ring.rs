@@ -5,54 +5,32 @@
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret as CoreSecret;
-use kube::api::ListParams;
-use kube::core::PartialObjectMeta;
-use kube::{Api, Client};
 use seal_api::Secret;
 use seal_api::annotations::{KEY_ACTIVE, KEY_COMPROMISED, KEY_LABEL, KEY_RETIRED};
 use seal_cluster::keys::{KeyState, SealingKey, read_key};
-use seal_cluster::secrets::Secrets;
+use seal_cluster::secrets::{Secrets, Version};
 use seal_core::Fingerprint;
 use tracing::warn;
 
 use super::KeysError;
 use crate::settings::{KeyOrder, Settings};
 
-/// One state of one key Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Version {
-    name: String,
-    uid: Option<String>,
-    resource_version: Option<String>,
-}
-
-impl Version {
-    fn of(listed: PartialObjectMeta<CoreSecret>) -> Self {
-        let metadata = listed.metadata;
-        Self {
-            name: metadata.name.unwrap_or_default(),
-            uid: metadata.uid,
-            resource_version: metadata.resource_version,
-        }
-    }
-}
-
 /// The Secrets of all keys, also of those that are retired.
 ///
 /// # Errors
 /// [`KeysError`].
-pub(super) async fn list(client: &Client, settings: &Settings) -> Result<Vec<Version>, KeysError> {
-    let failed = |error| KeysError::List(Box::new(error));
-    let secrets: Api<CoreSecret> = Api::namespaced(client.clone(), &settings.namespace);
-    let keys = ListParams::default().labels(&selector());
-    let listed = secrets.list_metadata(&keys).await.map_err(failed)?;
-    let mut versions: Vec<Version> = listed.items.into_iter().map(Version::of).collect();
+pub(super) async fn list(secrets: &Secrets, settings: &Settings) -> Result<Vec<Version>, KeysError> {
+    let failed = |source| KeysError::Call {
+        doing: "listing the key Secrets",
+        source,
+    };
+    let namespace = &settings.namespace;
+    let listed = secrets.versions(namespace, &selector()).await;
+    let mut versions = listed.map_err(failed)?;
     // Before 0.9, upstream had one key of just that name and without a label.
     let oldest = &settings.key_prefix;
     if !versions.iter().any(|version| version.name == *oldest) {
-        let found = secrets.get_metadata_opt(oldest).await.map_err(failed)?;
-        versions.extend(found.map(Version::of));
+        versions.extend(secrets.version(namespace, oldest).await.map_err(failed)?);
     }
     Ok(versions)
 }
@@ -217,5 +195,16 @@ mod tests {
         };
         let all = [candidate(3), candidate(2), candidate(2)];
         assert_eq!(choose(&all, [None, None], at(1000)), Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_never_answers_holds_up_no_listing_for_ever() {
+        let silent = axum::Router::new().fallback(std::future::pending::<axum::http::StatusCode>);
+        let secrets = Secrets::new(kube::Client::new(silent, "default"));
+        let settings = Settings::read(["seal-controller".into()]).unwrap();
+        let asked = list(&secrets, &settings);
+        let hour = std::time::Duration::from_secs(3600);
+        let answer = tokio::time::timeout(hour, asked).await.expect("given up");
+        assert!(answer.unwrap_err().is_of_the_cluster());
     }
 }
