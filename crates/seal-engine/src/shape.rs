@@ -43,8 +43,8 @@ pub struct Material {
 /// What no Secret of ours may be called.
 #[derive(Clone, Copy, Default)]
 pub struct Policy<'a> {
-    /// Namespace and name of the key Secret that is read without a label.
-    pub reserved_name: Option<(&'a str, &'a str)>,
+    /// Namespace and name of Secrets that count by their names alone.
+    pub reserved_names: &'a [(&'a str, &'a str)],
 }
 
 // The API server's limit on the sum of all values (core/v1 MaxSecretSize).
@@ -222,7 +222,7 @@ pub fn desired(
     policy: &Policy<'_>,
 ) -> Result<Secret, Vec<Fault>> {
     let mut faults = Vec::new();
-    if policy.reserved_name == Some((namespace, name)) {
+    if policy.reserved_names.contains(&(namespace, name)) {
         faults.push(Fault::new(&catalogue::RESERVED).fact("what", format!("the name {name}")));
     }
     if material.labels.contains_key(annotations::KEY_LABEL) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use seal_api::{SealedSecret, Secret};
+use seal_cluster::installation::INSTALLATION_SECRET;
 use seal_core::{Fingerprint, InstallationKey, KeyRing, RandomSource, SeededRandom};
 use seal_engine::sealed_secret::{Opening, functions, open};
 use seal_engine::{Answers, Fault, Policy, Record, Unveiled, catalogue, desired, inputs, managed, shape};
@@ -81,13 +82,16 @@ fn shaped(
     let material = shape(unveiled, object.spec.template.as_ref(), &functions(), &mut env)?;
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let name = object.metadata.name.as_deref().unwrap_or_default();
-    let reserved = (settings.namespace.as_str(), settings.key_prefix.as_str());
+    // The key that is read without a label; and the key of the records, which would be believed if it
+    // appeared in the place of one that is lost.
+    let reserved = [settings.key_prefix.as_str(), INSTALLATION_SECRET];
+    let reserved = reserved.map(|name| (settings.namespace.as_str(), name));
     desired(
         material,
         namespace,
         name,
         &Policy {
-            reserved_name: Some(reserved),
+            reserved_names: &reserved,
         },
     )
 }

@@ -124,7 +124,7 @@ fn a_template_cannot_make_a_sealing_key_or_a_credential_of_the_cluster() {
     let material = shaped(unveiled(&[("a", "b")]), &labelled).ok().unwrap();
     assert_eq!(refused(material, &Policy::default()), ["reserved"]);
     let policy = Policy {
-        reserved_name: Some(("seal", "keys")),
+        reserved_names: &[("seal", "other"), ("seal", "keys")],
     };
     let material = shaped(unveiled(&[("a", "b")]), &SecretTemplate::default())
         .ok()

@@ -5,7 +5,7 @@ use kube::api::PostParams;
 use seal_testbed::Process;
 use serde_json::json;
 
-use super::ground::Controller;
+use super::ground::{Controller, place_of};
 use super::key_losses::{NO_RENEWAL, reason, secrets};
 use super::key_ring::{ask, keys, told};
 
@@ -65,4 +65,16 @@ async fn a_key_in_two_secrets_is_retired_in_both() {
             .collect();
         assert_eq!(labels, [word; 3]);
     }
+}
+
+#[tokio::test]
+async fn no_object_makes_the_installations_secret() {
+    let namespace = "demand-reserved";
+    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+    let place = place_of(&controller).await;
+    let name = "seal-installation-key";
+    place.create(&place.object(name, &[("key", "planted")])).await;
+    let (reason, message) = place.failed(name).await;
+    assert_eq!(reason, "Reserved");
+    assert!(message.contains(name), "{message}");
 }
