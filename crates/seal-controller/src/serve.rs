@@ -126,7 +126,7 @@ impl Running {
         ));
         let users = {
             let (reconciler, scopes) = (Arc::clone(&reconciler), scopes(&settings));
-            Box::new(move || reconciler.users(&scopes))
+            Arc::new(move || reconciler.users(&scopes))
         };
         let keeper = Keeper {
             client: client.clone(),

@@ -3,6 +3,7 @@
 //!
 //! Whether a deed is due is judged in the rooms beside this one; when all this runs, `keep` knows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,12 +11,12 @@ use seal_api::{Retire, SealingKeyRing};
 use seal_cluster::backup::Recipient;
 use seal_cluster::config_maps::BACKUP;
 use seal_cluster::installation::Demand;
-use seal_cluster::keys::KeyState;
 
 use super::keep::{Asked, Keeper};
 use super::renewal::{self, Occasion, Verdict};
 use super::report::{Backup, Complaint};
-use super::{Keys, KeysError, backup, retirement};
+use super::retirement::{self, User};
+use super::{Keys, KeysError, ListedKey, backup};
 
 /// How the backup stands after a pass.
 pub(super) struct Kept {
@@ -150,37 +151,36 @@ impl Keeper {
         complaints: &mut Vec<Complaint>,
     ) -> Result<bool, KeysError> {
         let keys = self.keys.current.borrow().clone().ok_or(KeysError::None)?;
+        let pending: Vec<(&Retire, Vec<&ListedKey>)> = wanted
+            .iter()
+            .map(|wanted| (wanted, retirement::pending(wanted, &keys.listed)))
+            .filter(|(_, secrets)| !secrets.is_empty())
+            .collect();
+        let users = match pending.iter().all(|(wanted, _)| wanted.compromised) {
+            true => Some(Vec::new()),
+            false => self.users().await?,
+        };
         let mut refused = false;
-        for wanted in wanted {
-            let state = match wanted.compromised {
-                true => KeyState::Compromised,
-                false => KeyState::Retired,
-            };
-            // One key may stand in several Secrets.
-            let mut secrets = keys.listed.iter().filter(|key| {
-                let open = key.state == KeyState::Active;
-                let due = open || wanted.compromised && key.state != state;
-                key.fingerprint.to_string() == wanted.fingerprint && due
-            });
-            let Some(key) = secrets.next() else {
-                continue;
-            };
-            let users = match (self.users)() {
+        for (wanted, secrets) in pending {
+            let users = match &users {
                 None if !wanted.compromised => {
                     refused = true;
                     complaints.push(Complaint {
                         reason: "RetireWaits",
-                        message: "spec.retire: not all SealedSecrets are known yet".to_owned(),
+                        message:
+                            "spec.retire: not all SealedSecrets are known yet; if this stays so, the log \
+                                  names a namespace of --additional-namespaces that must not be listed"
+                                .to_owned(),
                     });
                     continue;
                 }
-                users => users.unwrap_or_default(),
+                users => users.as_deref().unwrap_or_default(),
             };
             let sealing = self.keys.sealing();
-            match retirement::judge(key.fingerprint, sealing, wanted.compromised, &users) {
+            match retirement::judge(secrets[0].fingerprint, sealing, wanted.compromised, users) {
                 Ok(()) => {
-                    for key in std::iter::once(key).chain(secrets) {
-                        self.keys.relabel(&key.secret, state).await?;
+                    for key in secrets {
+                        self.keys.relabel(&key.secret, retirement::state(wanted)).await?;
                     }
                 }
                 Err(refusal) => {
@@ -193,6 +193,12 @@ impl Keeper {
             }
         }
         Ok(refused)
+    }
+
+    // Each object's record is proven anew, which takes a core.
+    async fn users(&self) -> Result<Option<Vec<User>>, KeysError> {
+        let users = Arc::clone(&self.users);
+        Ok(tokio::task::spawn_blocking(move || users()).await?)
     }
 
     /// Brings the backup up to date, if somebody is to have one.
@@ -285,5 +291,115 @@ impl Keeper {
             recipients.push(recipient);
         }
         Ok(recipients)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::http::{Method, StatusCode};
+    use seal_cluster::keys::KeyState;
+    use seal_cluster::secrets::Secrets;
+    use seal_core::{Certificate, KeyRing, KeySize, PrivateKey, RingKey, SelfSigned, SystemRandom};
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::leadership::Leadership;
+    use crate::metrics::Metrics;
+    use crate::sealing_keys::installation::KeptInstallation;
+    use crate::sealing_keys::{Said, SealingKeys};
+    use crate::settings::Settings;
+
+    fn key() -> (PrivateKey, ListedKey) {
+        let key = PrivateKey::generate(KeySize::Bits2048).unwrap();
+        let listed = ListedKey {
+            fingerprint: key.public().fingerprint(),
+            secret: "key".to_owned(),
+            state: KeyState::Active,
+            may_seal: true,
+            certificate_pem: String::new(),
+            not_before: Timestamp::UNIX_EPOCH,
+            not_after: Timestamp::UNIX_EPOCH,
+            follows: None,
+        };
+        (key, listed)
+    }
+
+    // Of a ring of these keys, whose first one seals. The cluster has nothing, and takes what is created.
+    async fn keeper(keys: Vec<(PrivateKey, ListedKey)>, users: Arc<super::super::keep::Users>) -> Keeper {
+        let cluster = Router::new().fallback(async |method: Method, body: String| match method {
+            Method::POST => (StatusCode::CREATED, body),
+            _ => (StatusCode::NOT_FOUND, "{}".to_owned()),
+        });
+        let client = kube::Client::new(cluster, "seal");
+        let secrets = Secrets::new(client.clone());
+        let settings = Arc::new(Settings::read(["seal-controller".into()]).unwrap());
+        let certificate = SelfSigned {
+            common_name: "",
+            not_before: Timestamp::now(),
+            lifetime: Duration::from_secs(3600),
+        };
+        let certificate = Certificate::self_signed(&keys[0].0, &certificate, &mut SystemRandom).unwrap();
+        let (ring, listed): (Vec<_>, Vec<_>) = keys
+            .into_iter()
+            .map(|(key, listed)| (RingKey::new(key, Timestamp::UNIX_EPOCH), listed))
+            .unzip();
+        let keys = Keys {
+            ring: KeyRing::new(ring).unwrap(),
+            certificate,
+            generation: 1,
+            listed,
+        };
+        Keeper {
+            client,
+            keys: Arc::new(SealingKeys {
+                installation: KeptInstallation::find_or_create(&secrets, "seal").await.unwrap(),
+                secrets,
+                settings: Arc::clone(&settings),
+                current: watch::Sender::new(Some(Arc::new(keys))),
+                read: Default::default(),
+                lost: Default::default(),
+            }),
+            settings,
+            metrics: Arc::new(Metrics::default()),
+            leadership: Leadership::alone(),
+            users,
+            said: Said::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn however_many_keys_are_to_be_retired_the_objects_are_asked_once() {
+        let keys = [(); 4].map(|()| key());
+        let wanted: Vec<Retire> = keys[1..]
+            .iter()
+            .map(|(_, listed)| Retire {
+                fingerprint: listed.fingerprint.to_string(),
+                compromised: false,
+            })
+            .collect();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let users = {
+            let asked = Arc::clone(&asked);
+            move || {
+                asked.fetch_add(1, Ordering::Relaxed);
+                let user = User {
+                    name: "a/b".to_owned(),
+                    keys: None,
+                };
+                Some(vec![user])
+            }
+        };
+        let keeper = keeper(keys.into(), Arc::new(users)).await;
+        let mut complaints = Vec::new();
+        assert!(keeper.retire(&wanted, &mut complaints).await.unwrap());
+        let reasons: Vec<&str> = complaints.iter().map(|complaint| complaint.reason).collect();
+        assert_eq!(reasons, ["RetireRefused"; 3]);
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        // What is done needs nobody's word.
+        assert!(!keeper.retire(&[], &mut complaints).await.unwrap());
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 }

@@ -44,7 +44,7 @@ pub(crate) struct Keeper {
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) leadership: Leadership,
-    pub(crate) users: Box<Users>,
+    pub(crate) users: Arc<Users>,
     pub(crate) said: Said,
 }
 

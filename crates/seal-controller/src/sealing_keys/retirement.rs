@@ -3,13 +3,14 @@
 //! Proof that no object needs a key is the record of each object, which only this installation can
 //! make and which it makes by opening (S19); what has no record may need any key.
 
+use seal_api::Retire;
 use seal_api::annotations::KEY_LABEL;
 use seal_cluster::keys::KeyState;
 use seal_cluster::secrets::Secrets;
 use seal_core::Fingerprint;
 use tracing::info;
 
-use super::KeysError;
+use super::{KeysError, ListedKey};
 
 // Enough to begin with, and few enough for a status.
 const MOST_NAMED: usize = 10;
@@ -43,6 +44,24 @@ pub(super) enum Refusal {
         /// The first of them, the ones that need it before those that may.
         names: Vec<String>,
     },
+}
+
+/// What becomes of the key.
+pub(super) fn state(wanted: &Retire) -> KeyState {
+    match wanted.compromised {
+        true => KeyState::Compromised,
+        false => KeyState::Retired,
+    }
+}
+
+/// Where in `keys` the key stands and is not retired as it is wanted: it may stand in several Secrets.
+pub(super) fn pending<'a>(wanted: &Retire, keys: &'a [ListedKey]) -> Vec<&'a ListedKey> {
+    let due = |key: &&ListedKey| {
+        let open = key.state == KeyState::Active;
+        let own = key.fingerprint.to_string() == wanted.fingerprint;
+        own && (open || wanted.compromised && key.state != state(wanted))
+    };
+    keys.iter().filter(due).collect()
 }
 
 /// Whether `key` may be retired.
