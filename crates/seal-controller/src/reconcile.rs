@@ -3,16 +3,16 @@
 //! Deciding is the engine's and sending `seal-cluster`'s; this is the order in which they are asked,
 //! and what is remembered between two times.
 
+mod memory;
 mod prepare;
 mod watched;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use kube::Client;
-use seal_api::{SealedSecret, SealedSecretStatus, annotations};
+use seal_api::{SealedSecret, annotations};
 use seal_cluster::apply::{Applied, apply, version};
 use seal_cluster::call::Deed;
 use seal_cluster::events::Events;
@@ -35,6 +35,7 @@ use crate::queue::{Again, Lane};
 use crate::sealing_keys::{Keys, User};
 use crate::settings::Settings;
 use crate::workers::Reconcile;
+use memory::{Attempt, Memories};
 use prepare::{Prepared, prepare};
 pub(crate) use watched::SealedSecretWatches;
 
@@ -57,16 +58,7 @@ pub(crate) struct Reconciler {
     diagnoses: Diagnoses,
     cores: Semaphore,
     backlog: Semaphore,
-    memory: Mutex<HashMap<Key, Memory>>,
-}
-
-// What the last attempt came to, and from what.
-struct Memory {
-    inputs: String,
-    standing: Option<SecretVersion>,
-    generation: u64,
-    result: Result<Record, Vec<Fault>>,
-    status: SealedSecretStatus,
+    memories: Memories,
 }
 
 impl Reconciler {
@@ -93,25 +85,13 @@ impl Reconciler {
             cores: Semaphore::new(cores),
             // One more than there are cores, so that none is idle: what is new waits behind one only.
             backlog: Semaphore::new(cores + 1),
-            memory: Mutex::default(),
+            memories: Memories::default(),
         }
     }
 
     /// Those that a new key may help.
     pub(crate) fn waiting_for_a_key(&self) -> Vec<Key> {
-        let waits = |memory: &Memory| {
-            let faults = memory.result.as_ref().err();
-            faults.is_some_and(|faults| {
-                faults
-                    .iter()
-                    .any(|fault| fault.kind.class.retry() == Retry::OnChangeOrNewKey)
-            })
-        };
-        self.memory()
-            .iter()
-            .filter(|(_, memory)| waits(memory))
-            .map(|(key, _)| key.clone())
-            .collect()
+        self.memories.waiting_for_a_key()
     }
 
     /// The SealedSecrets and the keys that each needs, once all of `scopes` are known.
@@ -120,8 +100,10 @@ impl Reconciler {
             return None;
         }
         let user = |(key, seen): (Key, Arc<Seen>)| {
-            let record = self.authentic_record(&key, &seen.object);
-            let record = record.filter(|record| record.is_about(&seen.object, &self.installation));
+            let records = self.records(&key, &seen.object);
+            let record = records
+                .iter()
+                .find(|record| record.is_about(&seen.object, &self.installation));
             User {
                 name: key.to_string(),
                 keys: record.map(|record| record.keys().collect()),
@@ -133,40 +115,54 @@ impl Reconciler {
     }
 
     fn forget(&self, key: &Key) {
-        self.memory().remove(key);
+        self.memories.forget(key);
         self.metrics.forget(key);
     }
 
     async fn settle(&self, key: &Key, object: &SealedSecret, lane: Lane, now: Timestamp) -> Outcome {
         let digest = inputs(object, &self.installation).to_text();
-        let kept = self.authentic_record(key, object);
-        let mut standing = if self.settings.skip_recreate {
-            kept.as_ref().map(|record| record.secret.clone())
-        } else {
-            self.standing.find(key)
+        let period = self.memories.period();
+        let attempt = |standing, generation, result| Attempt {
+            period,
+            inputs: digest.clone(),
+            standing,
+            generation,
+            result,
         };
-        if let Some(record) = &kept
+        let records = self.records(key, object);
+        let mut standing = match self.settings.skip_recreate {
+            true => self
+                .kept(&records, object, None)
+                .map(|record| record.secret.clone()),
+            false => self.standing.find(key),
+        };
+        let kept = self.kept(&records, object, standing.as_ref());
+        if let Some(record) = kept
             && due(object, Some(record), standing.as_ref(), &self.installation) == Due::Nothing
         {
             debug!(key = %key, "nothing is due");
-            self.remember(key, digest, standing, 0, Ok(record.clone()));
+            self.memories.add(key, attempt(standing, 0, Ok(record.clone())));
             return Outcome::Synced(record.clone());
         }
         let Some(keys) = self.keys.borrow().clone() else {
             let what = "an object came up before there were keys";
             return Outcome::Failed(vec![Fault::new(&catalogue::DEFECT).fact("what", what)]);
         };
-        if let Some(faults) = self.same_again(key, &digest, standing.as_ref(), keys.generation) {
+        if let Some(faults) = self
+            .memories
+            .same_again(key, &digest, standing.as_ref(), keys.generation)
+        {
             return Outcome::Failed(faults);
         }
         info!(key = %key, "Updating");
         let generation = keys.generation;
-        let known = (kept, &mut standing);
+        let known = (records.as_slice(), &mut standing);
         let result = self.attempt(key, object, lane, keys, known, now).await;
         if let Err(faults) = &result {
             self.metrics.unseal_failed(&key.namespace, reason(faults));
         }
-        self.remember(key, digest, standing, generation, result.clone());
+        self.memories
+            .add(key, attempt(standing, generation, result.clone()));
         match result {
             Ok(record) => Outcome::Synced(record),
             Err(faults) => Outcome::Failed(faults),
@@ -179,11 +175,12 @@ impl Reconciler {
         object: &SealedSecret,
         lane: Lane,
         keys: Arc<Keys>,
-        (kept, standing): (Option<Record>, &mut Option<SecretVersion>),
+        (records, standing): (&[Record], &mut Option<SecretVersion>),
         now: Timestamp,
     ) -> Result<Record, Vec<Fault>> {
         self.metrics.unseal_begins();
-        let prepared = self.prepared(key, object, lane, keys, kept.clone(), now).await?;
+        let kept = self.kept(records, object, standing.as_ref()).cloned();
+        let prepared = self.prepared(key, object, lane, keys, kept, now).await?;
         let owner = owner_reference(object);
         let template = object
             .spec
@@ -194,8 +191,9 @@ impl Reconciler {
             template.and_then(|metadata| metadata.annotations.as_ref()),
             annotations::SKIP_SET_OWNER_REFERENCES,
         );
-        let ours = kept.as_ref().map(|record| record.secret.uid.as_str());
-        let managed = kept.as_ref().map_or(&[][..], |record| record.managed.as_slice());
+        let managed = records
+            .first()
+            .map_or(&[][..], |record| record.managed.as_slice());
         // Where the watch knows of no Secret there is none to read; if that is outdated, creating tells.
         let mut look = self.settings.skip_recreate || standing.is_some();
         let mut outdated = None;
@@ -207,6 +205,7 @@ impl Reconciler {
             if let Some(standing) = standing {
                 self.standing.enter(key, standing.clone());
             }
+            let ours = there.as_ref().and_then(|there| made(records, there));
             let ownership = Ownership::of_sealed_secret(&owner, skip, ours, there.as_ref());
             let step = plan(
                 prepared.desired.duplicate(),
@@ -291,74 +290,35 @@ impl Reconciler {
         prepared
     }
 
-    // The object's own record first; after a status that could not be written, the one in memory.
-    fn authentic_record(&self, key: &Key, object: &SealedSecret) -> Option<Record> {
-        let told = recorded(object);
-        let remembered = self
-            .memory()
-            .get(key)
-            .and_then(|memory| memory.result.as_ref().ok().cloned());
-        let records = [remembered, told];
-        let mut ours = records
-            .into_iter()
-            .flatten()
-            .filter(|record| record.is_authentic(object, &self.installation));
-        let first = ours.next()?;
-        match ours.next() {
-            Some(second) if !first.is_about(object, &self.installation) => Some(second),
-            _ => Some(first),
-        }
+    // The latest first.
+    fn records(&self, key: &Key, object: &SealedSecret) -> Vec<Record> {
+        let mut records = self.memories.records(key, recorded(object));
+        records.dedup();
+        records.retain(|record| record.is_authentic(object, &self.installation));
+        records
     }
 
-    // Faults that stay as long as nothing changes are not found out again: neither a touched label nor
-    // our own status is worth another round of private operations.
-    fn same_again(
+    // The one that tells of the Secret as it stands, if any does; else the latest about the object as it is.
+    fn kept<'a>(
         &self,
-        key: &Key,
-        digest: &str,
+        records: &'a [Record],
+        object: &SealedSecret,
         standing: Option<&SecretVersion>,
-        generation: u64,
-    ) -> Option<Vec<Fault>> {
-        let memory = self.memory();
-        let last = memory.get(key)?;
-        let faults = last.result.as_ref().err()?;
-        let stays = |fault: &Fault| match fault.kind.class.retry() {
-            Retry::OnChange => true,
-            Retry::OnChangeOrNewKey => last.generation == generation,
-            Retry::Backoff => false,
-        };
-        let same = last.inputs == digest && last.standing.as_ref() == standing && faults.iter().all(stays);
-        same.then(|| faults.clone())
-    }
-
-    fn remember(
-        &self,
-        key: &Key,
-        inputs: String,
-        standing: Option<SecretVersion>,
-        generation: u64,
-        result: Result<Record, Vec<Fault>>,
-    ) {
-        let mut memory = self.memory();
-        let status = memory.remove(key).map(|last| last.status).unwrap_or_default();
-        memory.insert(
-            key.clone(),
-            Memory {
-                inputs,
-                standing,
-                generation,
-                result,
-                status,
-            },
-        );
+    ) -> Option<&'a Record> {
+        if let [] | [_] = records {
+            return records.first();
+        }
+        let about = records
+            .iter()
+            .filter(|record| record.is_about(object, &self.installation));
+        let exact = about.clone().find(|record| Some(&record.secret) == standing);
+        exact.or_else(|| about.clone().next()).or(records.first())
     }
 
     // Status after the deed, event after status, and both on change only. Whether it worked.
     async fn tell(&self, key: &Key, seen: &Arc<Seen>, outcome: &Outcome, now: Timestamp) -> bool {
         let object = &seen.object;
-        let remembered = self.memory().get(key).map(|memory| memory.status.clone());
-        let remembered = remembered.filter(|status| *status != SealedSecretStatus::default());
-        let previous = object.status.clone().or(remembered);
+        let previous = object.status.clone().or_else(|| self.memories.status(key));
         let current = status(previous.as_ref(), outcome, object.metadata.generation, now);
         if self.settings.update_status && previous.as_ref() != Some(&current) {
             match write_status(&self.client, &object.metadata, &current).await {
@@ -390,9 +350,7 @@ impl Reconciler {
         if self.settings.update_status {
             self.metrics.condition(key, object, &current);
         }
-        if let Some(memory) = self.memory().get_mut(key) {
-            memory.status = current.clone();
-        }
+        self.memories.set_status(key, current.clone());
         if let Some(news) = event(previous.as_ref(), outcome, &current) {
             if news.warning {
                 warn!(key = %key, reason = news.reason, "{}", news.message);
@@ -404,10 +362,6 @@ impl Reconciler {
             }
         }
         true
-    }
-
-    fn memory(&self) -> MutexGuard<'_, HashMap<Key, Memory>> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -436,6 +390,16 @@ impl Reconcile for Reconciler {
     fn knows(&self, key: &Key) -> bool {
         self.objects.find(key).is_some()
     }
+}
+
+// The uid of the Secret that stands there, if a record says that we made it: any of them is proof, and whoever led
+// before may have made another one since.
+fn made<'a>(records: &[Record], there: &'a seal_api::Secret) -> Option<&'a str> {
+    let uid = there.metadata.uid.as_deref()?;
+    records
+        .iter()
+        .any(|record| record.secret.uid == uid)
+        .then_some(uid)
 }
 
 fn again(outcome: &Outcome) -> Again {

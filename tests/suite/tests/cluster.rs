@@ -20,6 +20,7 @@ mod cluster {
     mod key_ring;
     mod keys;
     mod leadership;
+    mod leads;
     mod metrics;
     mod ownership;
     mod permissions;

@@ -28,6 +28,7 @@ const STANDING: usize = 1;
 
 impl Told for SealedSecretWatches {
     fn list_anew(&self) {
+        self.reconciler.memories.begin_anew();
         self.reconciler.objects.list_anew();
         self.reconciler.standing.list_anew();
     }

@@ -20,13 +20,14 @@ const SHORT: &[&str] = &[
 // A lead that ends only when it is released.
 const LONG: &[&str] = &["--leader-elect-lease-duration=3600s"];
 
-struct Replica {
-    controller: Controller,
-    proxy: FaultProxy<'static>,
+/// A controller behind a proxy of its own.
+pub(super) struct Replica {
+    pub(super) controller: Controller,
+    pub(super) proxy: FaultProxy<'static>,
 }
 
 impl Replica {
-    async fn start(namespace: &str, terms: &[&str]) -> Self {
+    pub(super) async fn start(namespace: &str, terms: &[&str]) -> Self {
         let proxy = FaultProxy::start(plane().await).await.unwrap();
         let flags = ["--all-namespaces=false", "--key-renew-period=0"];
         let flags: Vec<&str> = flags.iter().chain(terms).copied().collect();
@@ -34,12 +35,12 @@ impl Replica {
         Self { controller, proxy }
     }
 
-    async fn leads(&self) -> bool {
+    pub(super) async fn leads(&self) -> bool {
         let metrics = self.controller.metrics().await;
         metrics.contains("sealed_secrets_controller_leader 1\n")
     }
 
-    async fn begins_to_lead(&self) {
+    pub(super) async fn begins_to_lead(&self) {
         let leads = wait_for("the other replica to lead", SOON, async || {
             Ok(self.leads().await.then_some(()))
         });
@@ -60,7 +61,7 @@ impl Replica {
     }
 
     // Verb and path of all writes that it has sent.
-    fn writes(&self) -> Vec<String> {
+    pub(super) fn writes(&self) -> Vec<String> {
         let reads = ["get", "list", "watch"];
         let seen = self.proxy.seen().into_iter();
         seen.filter(|call| !reads.contains(&call.verb.as_str()))
@@ -69,8 +70,8 @@ impl Replica {
     }
 }
 
-// The one that leads and the one that waits.
-async fn two(namespace: &str, terms: &[&str]) -> (Replica, Replica, Place) {
+/// The one that leads and the one that waits.
+pub(super) async fn two(namespace: &str, terms: &[&str]) -> (Replica, Replica, Place) {
     let (first, second) = tokio::join!(Replica::start(namespace, terms), Replica::start(namespace, terms));
     let (leader, standby) = match first.leads().await {
         true => (first, second),
@@ -82,13 +83,15 @@ async fn two(namespace: &str, terms: &[&str]) -> (Replica, Replica, Place) {
     (leader, standby, place)
 }
 
-async fn set(place: &Place, text: &str) {
+/// Seals another value for the object `db`.
+pub(super) async fn set(place: &Place, text: &str) {
     let changed = place.object("db", &[("foo", text)]);
     let patch = json!({"spec": {"encryptedData": changed.spec.encrypted_data}});
     place.patch_object("db", patch).await;
 }
 
-async fn holds(place: &Place, text: &str) {
+/// Returns when its Secret has that value.
+pub(super) async fn holds(place: &Place, text: &str) {
     place
         .secret_that("db", |secret| value(secret, "foo").as_deref() == Some(text))
         .await;

@@ -1,0 +1,69 @@
+//! Leads that begin, are lost and are won again: what a leader knows when it begins, and what it believes.
+
+use seal_api::annotations::SKIP_SET_OWNER_REFERENCES;
+use seal_testbed::wait_for;
+use serde_json::json;
+
+use super::ground::{Place, SOON, value};
+use super::leadership::{Replica, two};
+
+// A lead that ends soon when nobody renews it, and is renewed often.
+const RENEWED: &[&str] = &[
+    "--leader-elect-lease-duration=8s",
+    "--leader-elect-renew-deadline=6s",
+    "--leader-elect-retry-period=200ms",
+];
+
+// A SealedSecret whose Secret gets no owner reference.
+async fn create_without_owner(place: &Place, name: &str) {
+    let mut object = serde_json::to_value(place.object(name, &[("foo", "one")])).unwrap();
+    let skip = json!({SKIP_SET_OWNER_REFERENCES: "true"});
+    object["spec"]["template"] = json!({"metadata": {"annotations": skip}});
+    place.create_json(&object).await.unwrap();
+}
+
+// Whoever heals it believes that it is its own.
+async fn is_ours(place: &Place, name: &str) {
+    place
+        .patch_secret(name, json!({"stringData": {"foo": "tampered"}}))
+        .await;
+    place
+        .secret_that(name, |secret| value(secret, "foo").as_deref() == Some("one"))
+        .await;
+    place.synced(name).await;
+}
+
+impl Replica {
+    async fn waits(&self) {
+        let waits = wait_for("the old leader to wait", SOON, async || {
+            Ok((!self.leads().await).then_some(()))
+        });
+        waits.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_leads_again_believes_the_record_of_who_led_in_between() {
+    let (first, second, place) = two("between", RENEWED).await;
+    create_without_owner(&place, "db").await;
+    place.synced("db").await;
+    let made = place.secret("db").await.metadata.uid;
+    first.controller.process.pause().await.unwrap();
+    second.begins_to_lead().await;
+    place.delete_secret("db").await;
+    let again = place
+        .secret_that("db", |secret| secret.metadata.uid != made)
+        .await;
+    let again = again.metadata.uid.unwrap();
+    place
+        .object_that("db", |object| {
+            serde_json::to_string(&object.status).is_ok_and(|status| status.contains(&again))
+        })
+        .await;
+    first.controller.process.resume().unwrap();
+    first.waits().await;
+    let second_ends = second.controller.process.terminate(SOON).await;
+    assert_eq!(second_ends.unwrap(), 0);
+    first.begins_to_lead().await;
+    is_ours(&place, "db").await;
+}
