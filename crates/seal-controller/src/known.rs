@@ -159,6 +159,11 @@ impl<T: Versioned + Clone> Known<T> {
         }
     }
 
+    /// Nobody asks for `key` any longer.
+    pub(crate) fn forget(&self, key: &Key) {
+        self.lock().all.remove(key);
+    }
+
     /// Takes in what the watch of `scope` tells of what is `ours`; returns the keys for which it is news.
     /// What we wrote ourselves, or what a new list repeats, is none.
     pub(crate) fn take_in(
@@ -167,9 +172,12 @@ impl<T: Versioned + Clone> Known<T> {
         event: Event<(Key, T)>,
         ours: impl Fn(&Key) -> bool,
     ) -> Vec<Key> {
-        if let Event::InitApply((key, _)) | Event::Apply((key, _)) | Event::Delete((key, _)) = &event
-            && !ours(key)
-        {
+        let ours = match &event {
+            Event::InitApply((key, _)) | Event::Apply((key, _)) | Event::Delete((key, _)) => ours(key),
+            Event::Init | Event::InitDone => true,
+        };
+        // A Secret is deleted after its object: what is ours no longer has to go all the same.
+        if !ours && !matches!(event, Event::Delete(_)) {
             return Vec::new();
         }
         let mut state = self.lock();
@@ -193,9 +201,11 @@ impl<T: Versioned + Clone> Known<T> {
                 let newer = |known: &T| number(known.resource_version()) > number(value.resource_version());
                 if !state.all.get(&key).is_some_and(newer) {
                     state.all.remove(&key);
-                    state.bury(&key, number(value.resource_version()));
+                    if ours {
+                        state.bury(&key, number(value.resource_version()));
+                    }
                 }
-                vec![key]
+                ours.then_some(key).into_iter().collect()
             }
         }
     }
@@ -368,6 +378,19 @@ mod tests {
         }
         let state = known.lock();
         assert_eq!((state.gone.len(), state.graves.len()), (MOST_GRAVES, MOST_GRAVES));
+    }
+
+    #[test]
+    fn a_secret_that_goes_after_its_object_leaves_no_trace() {
+        let known = Known::default();
+        let nothing = |_: &Key| false;
+        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("7"))), all);
+        known.enter(&key("b"), at("8"));
+        for (name, version) in [("a", "6"), ("b", "9")] {
+            let event = Event::Delete((key(name), at(version)));
+            assert!(known.take_in(&Scope::Cluster, event, nothing).is_empty());
+        }
+        assert_eq!(known.keys(), [key("a")], "made again since");
     }
 
     #[test]

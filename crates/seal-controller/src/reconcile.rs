@@ -116,6 +116,7 @@ impl Reconciler {
 
     fn forget(&self, key: &Key) {
         self.memories.forget(key);
+        self.standing.forget(key);
         self.metrics.forget(key);
     }
 
@@ -203,7 +204,7 @@ impl Reconciler {
             // What is found out here counts as known: if it is this that is in the way, its end is news.
             *standing = there.as_ref().map(version);
             if let Some(standing) = standing {
-                self.standing.enter(key, standing.clone());
+                self.enter(key, standing.clone());
             }
             let ours = there.as_ref().and_then(|there| made(records, there));
             let ownership = Ownership::of_sealed_secret(&owner, skip, ours, there.as_ref());
@@ -216,7 +217,7 @@ impl Reconciler {
             );
             match apply(&self.secrets, step, there.as_ref()).await {
                 Applied::Done(version) => {
-                    self.standing.enter(key, version.clone());
+                    self.enter(key, version.clone());
                     let Prepared {
                         opened,
                         rendered,
@@ -238,6 +239,13 @@ impl Reconciler {
             }
         }
         Err(vec![outdated.unwrap_or_else(|| Fault::new(&catalogue::CONFLICT))])
+    }
+
+    // Nobody would tell of its end where Secrets are not watched.
+    fn enter(&self, key: &Key, version: SecretVersion) {
+        if !self.settings.skip_recreate {
+            self.standing.enter(key, version);
+        }
     }
 
     async fn look(&self, key: &Key) -> Result<Option<seal_api::Secret>, Vec<Fault>> {
