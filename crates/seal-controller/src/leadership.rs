@@ -43,6 +43,12 @@ impl Leadership {
         }
     }
 
+    /// As it is told there.
+    #[cfg(test)]
+    pub(crate) fn of(standing: watch::Receiver<Standing>) -> Self {
+        Self { standing }
+    }
+
     /// Whether this replica leads right now.
     pub(crate) fn leads(&self) -> bool {
         self.term().is_some()

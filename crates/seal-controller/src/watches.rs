@@ -34,6 +34,9 @@ pub(crate) trait Told: Send + Sync + 'static {
 
     /// All objects that there are.
     fn keys(&self) -> Vec<Key>;
+
+    /// Forgets what is kept of the object of that key, if there is none any longer. Whether that is so.
+    fn forget_gone(&self, key: &Key) -> bool;
 }
 
 /// Those who listen to the watches of one kind of object.
@@ -74,7 +77,7 @@ impl<T: Told> Watches<T> {
         open.extend(self.told.open(stage, &self.scopes));
         while let Some((scope, news)) = open.next().await {
             match news {
-                Ok((keys, lane)) => keys.into_iter().for_each(|key| self.queue.add(key, lane)),
+                Ok((keys, lane)) => self.hear(keys, lane),
                 Err(error) => {
                     let namespace = scope.namespace();
                     warn!(namespace, %error, "a watch is taken up again");
@@ -91,6 +94,18 @@ impl<T: Told> Watches<T> {
                 };
                 open.push(next);
                 stage += 1;
+            }
+        }
+    }
+
+    // Whoever waits queues nothing: a lead begins with all objects that there are by then.
+    fn hear(&self, keys: Vec<Key>, lane: Lane) {
+        let leads = self.leadership.leads();
+        for key in keys {
+            if leads {
+                self.queue.add(key, lane);
+            } else if self.told.forget_gone(&key) {
+                self.queue.forget(&key);
             }
         }
     }
@@ -142,5 +157,67 @@ fn lane<K>(event: &Event<K>) -> Lane {
     match event {
         Event::Init | Event::InitApply(_) | Event::InitDone => Lane::Backlog,
         Event::Apply(_) | Event::Delete(_) => Lane::News,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seal_cluster::lease::Standing;
+
+    use super::*;
+
+    // Of whose objects one was made, changed and deleted.
+    struct OneIsGone;
+
+    fn key(name: &str) -> Key {
+        Key {
+            namespace: "prod".into(),
+            name: name.into(),
+        }
+    }
+
+    impl Told for OneIsGone {
+        fn list_anew(&self) {}
+
+        fn open(&self, stage: usize, _: &[Scope]) -> Option<Changes> {
+            let news =
+                ["stays", "goes", "goes"].map(|name| (Scope::Cluster, Ok((vec![key(name)], Lane::News))));
+            (stage == 0).then(|| futures::stream::iter(news).boxed())
+        }
+
+        fn has_listed(&self, _: usize, _: &[Scope]) -> bool {
+            true
+        }
+
+        fn keys(&self) -> Vec<Key> {
+            vec![key("stays")]
+        }
+
+        fn forget_gone(&self, gone: &Key) -> bool {
+            *gone == key("goes")
+        }
+    }
+
+    async fn heard(standing: Standing) -> Arc<Queue<Key>> {
+        let standing = watch::Sender::new(standing);
+        let queue = Arc::new(Queue::default());
+        let watches = Watches {
+            scopes: vec![Scope::Cluster],
+            told: OneIsGone,
+            queue: Arc::clone(&queue),
+            begin: watch::Sender::new(None),
+            ready: Arc::default(),
+            leadership: Leadership::of(standing.subscribe()),
+        };
+        watches.listen().await;
+        queue
+    }
+
+    #[tokio::test]
+    async fn who_waits_keeps_nothing_of_objects_that_are_gone_and_who_leads_looks_at_all() {
+        let waiting = heard(Standing::Waits { holder: None }).await;
+        assert_eq!(waiting.backlog().depth, 0);
+        let leading = heard(Standing::Leads { term: 1 }).await;
+        assert_eq!(leading.backlog().depth, 2);
     }
 }

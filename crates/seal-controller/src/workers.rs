@@ -56,7 +56,7 @@ impl<R: Reconcile> Worker<R> {
                 begun = self.begun.wait_for(|begun| *begun == Some(term)) => if begun.is_err() { return },
                 () = self.leadership.ends(term) => continue,
             }
-            // A standby keeps its queue: when it leads, it begins with what the watches have told.
+            // What is left of an earlier lead was not late while others led.
             self.queue.resume();
             if self.lead(term).await.is_none() {
                 return;

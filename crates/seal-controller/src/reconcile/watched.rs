@@ -60,6 +60,14 @@ impl Told for SealedSecretWatches {
     fn keys(&self) -> Vec<Key> {
         self.reconciler.objects.keys()
     }
+
+    fn forget_gone(&self, key: &Key) -> bool {
+        let gone = self.reconciler.objects.find(key).is_none();
+        if gone {
+            self.reconciler.forget(key);
+        }
+        gone
+    }
 }
 
 fn seen(watched: Watched) -> (Key, Arc<Seen>) {
