@@ -56,10 +56,8 @@ pub(crate) struct Shown {
 impl Shown {
     // What is due is the leader's to do.
     fn backlog(&self) -> Backlog {
-        match self.leadership.leads() {
-            true => self.queue.backlog(),
-            false => Backlog::default(),
-        }
+        let term = self.leadership.term();
+        term.map_or_else(Backlog::default, |term| self.queue.backlog(term))
     }
 }
 

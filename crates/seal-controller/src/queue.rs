@@ -37,7 +37,7 @@ struct State<K: Grouped> {
     timers: BTreeSet<(Instant, K)>,
     due: HashMap<K, Instant>,
     history: HashMap<K, History>,
-    resumed: Instant,
+    resumed: Option<(u64, Instant)>,
     progress: Instant,
     closed: bool,
 }
@@ -77,7 +77,7 @@ impl<K: Grouped> Default for Queue<K> {
             timers: BTreeSet::new(),
             due: HashMap::new(),
             history: HashMap::new(),
-            resumed: Instant::now(),
+            resumed: None,
             progress: Instant::now(),
             closed: false,
         };
@@ -178,18 +178,21 @@ impl<K: Grouped> Queue<K> {
         state.stop_timer(key);
     }
 
-    /// From now on somebody takes what comes up: what waited until now was not late.
-    pub(crate) fn resume(&self) {
-        self.lock().resumed = Instant::now();
+    /// From now on somebody takes what comes up, in this lead: what waited until now was not late.
+    pub(crate) fn resume(&self, term: u64) {
+        self.lock().resumed = Some((term, Instant::now()));
     }
 
-    /// How the work stands.
-    pub(crate) fn backlog(&self) -> Backlog {
+    /// How the work of that lead stands. There is none before it was taken up.
+    pub(crate) fn backlog(&self, term: u64) -> Backlog {
         let state = self.lock();
+        let Some((_, resumed)) = state.resumed.filter(|(resumed, _)| *resumed == term) else {
+            return Backlog::default();
+        };
         let now = Instant::now();
         let begun = state.running.values().copied().min();
         let oldest = state.ready.oldest().into_iter().chain(begun).min();
-        let oldest = oldest.map(|since| since.max(state.resumed));
+        let oldest = oldest.map(|since| since.max(resumed));
         Backlog {
             depth: state.ready.len(),
             oldest: oldest.map_or(Duration::ZERO, |since| now - since),
@@ -369,34 +372,36 @@ mod tests {
     async fn the_backlog_tells_how_long_something_is_due_and_for_how_long_nothing_moved() {
         let queue = Queue::default();
         let seconds = Duration::from_secs;
+        queue.resume(1);
         tokio::time::advance(seconds(60)).await;
         let stands = |depth, oldest, stalled| Backlog {
             depth,
             oldest: seconds(oldest),
             stalled: seconds(stalled),
         };
-        assert_eq!(queue.backlog(), stands(0, 0, 0), "nothing is due");
+        assert_eq!(queue.backlog(1), stands(0, 0, 0), "nothing is due");
         queue.add(1, Lane::News);
         queue.add(2, Lane::News);
         tokio::time::advance(seconds(5)).await;
-        assert_eq!(queue.backlog(), stands(2, 5, 5));
+        assert_eq!(queue.backlog(1), stands(2, 5, 5));
         assert_eq!(taken(&queue).await, Some(1));
         queue.done(&1, Again::AfterAPause);
         assert_eq!(
-            queue.backlog(),
+            queue.backlog(1),
             stands(1, 5, 0),
             "something moved, and who waits for a retry is not due"
         );
         assert_eq!(taken(&queue).await, Some(2));
         tokio::time::advance(seconds(7)).await;
         assert_eq!(
-            queue.backlog().stalled,
+            queue.backlog(1).stalled,
             seconds(7),
             "the one under way does not end"
         );
-        queue.resume();
+        assert_eq!(queue.backlog(2), stands(0, 0, 0), "not taken up yet");
+        queue.resume(2);
         assert_eq!(
-            queue.backlog(),
+            queue.backlog(2),
             stands(0, 0, 0),
             "a new leader is not late with what others left"
         );

@@ -114,7 +114,8 @@ impl<T: Told> Watches<T> {
         let begins = self
             .begin
             .send_if_modified(|begun| std::mem::replace(begun, term) != term);
-        if begins {
+        if let Some(term) = term.filter(|_| begins) {
+            self.queue.resume(term);
             // Each object once, also what has not changed since: whoever leads tells of all of them.
             for key in self.told.keys() {
                 self.queue.add(key, Lane::Backlog);
@@ -209,6 +210,7 @@ mod tests {
             ready: Arc::default(),
             leadership: Leadership::of(standing.subscribe()),
         };
+        queue.resume(1);
         watches.listen().await;
         queue
     }
@@ -216,8 +218,8 @@ mod tests {
     #[tokio::test]
     async fn who_waits_keeps_nothing_of_objects_that_are_gone_and_who_leads_looks_at_all() {
         let waiting = heard(Standing::Waits { holder: None }).await;
-        assert_eq!(waiting.backlog().depth, 0);
+        assert_eq!(waiting.backlog(1).depth, 0);
         let leading = heard(Standing::Leads { term: 1 }).await;
-        assert_eq!(leading.backlog().depth, 2);
+        assert_eq!(leading.backlog(1).depth, 2);
     }
 }

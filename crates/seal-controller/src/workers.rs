@@ -56,8 +56,6 @@ impl<R: Reconcile> Worker<R> {
                 begun = self.begun.wait_for(|begun| *begun == Some(term)) => if begun.is_err() { return },
                 () = self.leadership.ends(term) => continue,
             }
-            // What is left of an earlier lead was not late while others led.
-            self.queue.resume();
             if self.lead(term).await.is_none() {
                 return;
             }

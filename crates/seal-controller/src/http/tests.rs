@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use seal_cluster::lease::Standing;
 use seal_core::Scope;
 
 use super::sealed_secrets::tests::{Server, json, yaml};
 use super::*;
+use crate::queue::Lane;
 
 /// A request's body.
 #[derive(Clone, Copy)]
@@ -234,6 +236,36 @@ async fn the_metrics_port_serves_the_metrics_and_nothing_else() {
         assert_eq!(header(&head, "X-Content-Type-Options"), Some("nosniff"));
         assert_eq!(answer, LOST);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_becomes_the_leader_is_healthy_however_long_its_lists_take() {
+    let standing = watch::Sender::new(Standing::Waits { holder: None });
+    let shown = Shown {
+        keys: watch::Sender::new(None).subscribe(),
+        ready: Arc::default(),
+        metrics: Arc::default(),
+        queue: Arc::default(),
+        leadership: Leadership::of(standing.subscribe()),
+    };
+    let key = Key {
+        namespace: "prod".into(),
+        name: "db".into(),
+    };
+    shown.queue.add(key, Lane::News);
+    tokio::time::advance(STALLED * 4).await;
+    standing.send_replace(Standing::Leads { term: 1 });
+    assert_eq!(health(State(shown.clone())).await.status(), StatusCode::OK);
+    tokio::time::advance(STALLED * 4).await;
+    assert_eq!(health(State(shown.clone())).await.status(), StatusCode::OK);
+    shown.queue.resume(1);
+    assert_eq!(health(State(shown.clone())).await.status(), StatusCode::OK);
+    tokio::time::advance(STALLED).await;
+    // Somebody is to look at it, and does not.
+    assert_eq!(
+        health(State(shown)).await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
 }
 
 #[tokio::test]
