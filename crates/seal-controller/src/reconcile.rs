@@ -3,6 +3,7 @@
 //! Deciding is the engine's and sending `seal-cluster`'s; this is the order in which they are asked,
 //! and what is remembered between two times.
 
+mod mark;
 mod memory;
 mod prepare;
 mod watched;
@@ -22,8 +23,8 @@ use seal_cluster::watch::Scope;
 use seal_core::InstallationKey;
 use seal_engine::sealed_secret::owner_reference;
 use seal_engine::{
-    Due, Fault, FaultClass, Outcome, Ownership, Record, Retry, SecretVersion, catalogue, due, event, inputs,
-    plan, status,
+    Due, Fault, FaultClass, Onto, Outcome, Ownership, Record, Retry, SecretVersion, catalogue, due, event,
+    inputs, plan, status,
 };
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info, warn};
@@ -35,6 +36,7 @@ use crate::queue::{Again, Lane};
 use crate::sealing_keys::{Keys, User};
 use crate::settings::Settings;
 use crate::workers::Reconcile;
+use mark::{is_marked, mark};
 use memory::{Attempt, Memories};
 use prepare::{Prepared, prepare};
 pub(crate) use watched::SealedSecretWatches;
@@ -206,15 +208,14 @@ impl Reconciler {
             if let Some(standing) = standing {
                 self.enter(key, standing.clone());
             }
-            let ours = there.as_ref().and_then(|there| made(records, there));
+            let ours = there.as_ref().and_then(|there| self.made(object, records, there));
             let ownership = Ownership::of_sealed_secret(&owner, skip, ours, there.as_ref());
-            let step = plan(
-                prepared.desired.duplicate(),
-                there.as_ref(),
-                &owner,
-                ownership,
-                managed,
-            );
+            let mut desired = prepared.desired.duplicate();
+            let becomes_ours = there.is_none() || ownership.onto == Onto::Adopt;
+            if skip && becomes_ours {
+                mark(&mut desired, object, &self.installation);
+            }
+            let step = plan(desired, there.as_ref(), &owner, ownership, managed);
             match apply(&self.secrets, step, there.as_ref()).await {
                 Applied::Done(version) => {
                     self.enter(key, version.clone());
@@ -323,6 +324,19 @@ impl Reconciler {
         exact.or_else(|| about.clone().next()).or(records.first())
     }
 
+    // The uid of the Secret that stands there, if we made it. Any record is proof of that: whoever led before may have
+    // made another one since. Where there was no time to write one, the mark is.
+    fn made<'a>(
+        &self,
+        object: &SealedSecret,
+        records: &[Record],
+        there: &'a seal_api::Secret,
+    ) -> Option<&'a str> {
+        let uid = there.metadata.uid.as_deref()?;
+        let recorded = records.iter().any(|record| record.secret.uid == uid);
+        (recorded || is_marked(there, object, &self.installation)).then_some(uid)
+    }
+
     // Status after the deed, event after status, and both on change only. Whether it worked.
     async fn tell(&self, key: &Key, seen: &Arc<Seen>, outcome: &Outcome, now: Timestamp) -> bool {
         let object = &seen.object;
@@ -398,16 +412,6 @@ impl Reconcile for Reconciler {
     fn knows(&self, key: &Key) -> bool {
         self.objects.find(key).is_some()
     }
-}
-
-// The uid of the Secret that stands there, if a record says that we made it: any of them is proof, and whoever led
-// before may have made another one since.
-fn made<'a>(records: &[Record], there: &'a seal_api::Secret) -> Option<&'a str> {
-    let uid = there.metadata.uid.as_deref()?;
-    records
-        .iter()
-        .any(|record| record.secret.uid == uid)
-        .then_some(uid)
 }
 
 fn again(outcome: &Outcome) -> Again {

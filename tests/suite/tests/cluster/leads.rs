@@ -1,12 +1,13 @@
 //! Leads that begin, are lost and are won again: what a leader knows when it begins, and what it believes.
 
-use seal_api::annotations::SKIP_SET_OWNER_REFERENCES;
-use seal_testbed::wait_for;
+use seal_api::annotations::{MADE_FOR, MANAGED, SKIP_SET_OWNER_REFERENCES};
+use seal_testbed::{Fault, FaultProxy, Rule, wait_for};
 use serde_json::json;
 
-use super::ground::{Place, SOON, value};
+use super::ground::{Controller, Place, SOON, place_of, plane, value};
 use super::leadership::{Replica, two};
 
+const FLAGS: [&str; 2] = ["--all-namespaces=false", "--key-renew-period=0"];
 // A lead that ends soon when nobody renews it, and is renewed often.
 const RENEWED: &[&str] = &[
     "--leader-elect-lease-duration=8s",
@@ -66,4 +67,52 @@ async fn who_leads_again_believes_the_record_of_who_led_in_between() {
     assert_eq!(second_ends.unwrap(), 0);
     first.begins_to_lead().await;
     is_ours(&place, "db").await;
+}
+
+#[tokio::test]
+async fn a_secret_without_owner_stays_ours_when_we_are_killed_before_its_record_is_written() {
+    let proxy = FaultProxy::start(plane().await).await.unwrap();
+    let controller = Controller::behind(&proxy, "crashing", &FLAGS).await.unwrap();
+    let place = place_of(&controller).await;
+    proxy.inject(Rule::on(
+        "patch",
+        "/apis/bitnami.com/v1alpha1/namespaces/*/sealedsecrets/*",
+        Fault::ServerError,
+    ));
+    create_without_owner(&place, "db").await;
+    place.secret("db").await;
+    let managed = json!({"metadata": {"name": "taken-over",
+        "annotations": {MANAGED: "true"}}, "stringData": {"foo": "theirs"}});
+    place.create_secret(managed).await;
+    create_without_owner(&place, "taken-over").await;
+    place
+        .secret_that("taken-over", |secret| {
+            value(secret, "foo").as_deref() == Some("one")
+        })
+        .await;
+    controller.process.kill();
+    proxy.clear();
+    let _controller = Controller::behind(&proxy, "crashing", &FLAGS).await.unwrap();
+    for name in ["db", "taken-over"] {
+        place.synced(name).await;
+        is_ours(&place, name).await;
+        assert_eq!(place.secret(name).await.metadata.owner_references, None);
+    }
+}
+
+#[tokio::test]
+async fn a_mark_of_ours_on_another_objects_secret_makes_it_nobody_elses() {
+    let controller = Controller::start("copied-mark", &FLAGS).await.unwrap();
+    let place = place_of(&controller).await;
+    create_without_owner(&place, "db").await;
+    place.synced("db").await;
+    let marks = place.secret("db").await.metadata.annotations.unwrap();
+    assert!(marks.contains_key(MADE_FOR));
+    let theirs =
+        json!({"metadata": {"name": "theirs", "annotations": marks}, "stringData": {"foo": "theirs"}});
+    place.create_secret(theirs).await;
+    create_without_owner(&place, "theirs").await;
+    assert_eq!(place.failed("theirs").await.0, "TargetNotOurs");
+    let theirs = place.secret("theirs").await;
+    assert_eq!(value(&theirs, "foo").as_deref(), Some("theirs"));
 }
