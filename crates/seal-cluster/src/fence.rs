@@ -1,9 +1,10 @@
 //! The fence: a client whose writes go out only while this replica leads (S18).
 //!
-//! Each write is refused once the deadline has passed, and given up when it passes; reads go through.
+//! Each write is refused once the deadline has passed, and given up when it passes without having been moved on;
+//! reads go through.
 //! Who leads, and until when, is `lease`'s to find out.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -13,6 +14,7 @@ use futures::FutureExt;
 use http::{Method, Request};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
+use tokio::sync::watch;
 use tower::{BoxError, Layer, Service};
 
 /// Until when this replica may write. Clones are the same fence.
@@ -20,6 +22,8 @@ use tower::{BoxError, Layer, Service};
 pub struct Fence {
     // Nanoseconds of `clock`; 0 for closed, the largest number for ever open.
     open_until: Arc<AtomicU64>,
+    // Tells those who wait that a lead has ended, whatever comes after it.
+    lowered: watch::Sender<()>,
 }
 
 /// A write that was refused or given up, because this replica does not lead, or not any longer.
@@ -32,6 +36,7 @@ impl Fence {
     pub fn closed() -> Self {
         Self {
             open_until: Arc::new(AtomicU64::new(0)),
+            lowered: watch::Sender::new(()),
         }
     }
 
@@ -39,6 +44,7 @@ impl Fence {
     pub fn open() -> Self {
         Self {
             open_until: Arc::new(AtomicU64::new(u64::MAX)),
+            lowered: watch::Sender::new(()),
         }
     }
 
@@ -58,6 +64,40 @@ impl Fence {
     /// Closes it.
     pub(crate) fn lower(&self) {
         self.open_until.store(0, Ordering::Release);
+        self.lowered.send_replace(());
+    }
+}
+
+// A lead under way, as a write of it sees it.
+struct Lead {
+    fence: Fence,
+    lowered: watch::Receiver<()>,
+}
+
+impl Lead {
+    fn of(fence: &Fence) -> Option<Self> {
+        let lead = Self {
+            fence: fence.clone(),
+            lowered: fence.lowered.subscribe(),
+        };
+        fence.remaining().map(|_| lead)
+    }
+
+    // Waits for the answer to a write for as long as this lead lasts.
+    async fn wait<T, E>(mut self, write: impl Future<Output = Result<T, E>>) -> Result<T, BoxError>
+    where
+        E: Into<BoxError>,
+    {
+        let mut write = pin!(write);
+        // Each renewal of the Lease moves the deadline on: a slow write is no reason to give it up.
+        while let Some(left) = self.fence.remaining() {
+            tokio::select! {
+                answer = &mut write => return answer.map_err(Into::into),
+                _ = self.lowered.changed() => break,
+                () = tokio::time::sleep(left) => {}
+            }
+        }
+        Err(NotLeading.into())
     }
 }
 
@@ -109,7 +149,7 @@ impl<S> Service<Request<Body>> for Fenced<S>
 where
     S: Service<Request<Body>>,
     S::Response: Send + 'static,
-    S::Error: Into<BoxError>,
+    S::Error: Into<BoxError> + 'static,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -128,17 +168,10 @@ where
                 .map(|answer| answer.map_err(Into::into))
                 .boxed();
         }
-        let Some(left) = self.fence.remaining() else {
-            return std::future::ready(Err(NotLeading.into())).boxed();
-        };
-        let call = self.inner.call(request);
-        async move {
-            match tokio::time::timeout(left, call).await {
-                Ok(answer) => answer.map_err(Into::into),
-                Err(_) => Err(NotLeading.into()),
-            }
+        match Lead::of(&self.fence) {
+            Some(lead) => lead.wait(self.inner.call(request)).boxed(),
+            None => std::future::ready(Err(NotLeading.into())).boxed(),
         }
-        .boxed()
     }
 }
 
@@ -150,6 +183,21 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+
+    // A write that is answered when somebody says so.
+    async fn asked_until(fence: &Fence, answered: tokio::sync::oneshot::Receiver<()>) -> Result<(), String> {
+        let answered = answered.shared();
+        let inner = tower::service_fn(move |_| {
+            let answered = answered.clone();
+            async move {
+                drop(answered.await);
+                Ok::<_, Infallible>(Response::new(()))
+            }
+        });
+        let request = Request::put("/").body(Body::empty()).unwrap();
+        let answer = FenceLayer(fence.clone()).layer(inner).oneshot(request).await;
+        answer.map(drop).map_err(|error| error.to_string())
+    }
 
     async fn asked(fence: &Fence, method: Method, answers: bool) -> Result<(), String> {
         let inner = tower::service_fn(move |_| async move {
@@ -202,6 +250,36 @@ mod tests {
             Err(NotLeading.to_string())
         );
         assert_eq!(fence.remaining(), None);
+    }
+
+    #[tokio::test]
+    async fn a_write_goes_on_past_the_deadline_that_a_renewal_has_moved() {
+        let fence = Fence::closed();
+        let (begin, second) = (clock(), Duration::from_secs(1));
+        fence.raise(begin, second);
+        let (answer, answered) = tokio::sync::oneshot::channel::<()>();
+        let mut write = pin!(asked_until(&fence, answered));
+        assert_eq!((&mut write).now_or_never(), None);
+        fence.raise(begin, Duration::from_secs(3600));
+        while clock() < begin + second + second / 4 {
+            tokio::time::sleep(second / 20).await;
+            assert_eq!((&mut write).now_or_never(), None);
+        }
+        answer.send(()).unwrap();
+        assert_eq!(write.await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_write_of_a_lead_that_was_lost_is_given_up_although_it_was_won_again() {
+        let fence = Fence::closed();
+        fence.raise(clock(), Duration::from_secs(3600));
+        let (_answer, answered) = tokio::sync::oneshot::channel::<()>();
+        let mut write = pin!(asked_until(&fence, answered));
+        assert_eq!((&mut write).now_or_never(), None);
+        fence.lower();
+        fence.raise(clock(), Duration::from_secs(3600));
+        let given_up = tokio::time::timeout(Duration::from_secs(10), write).await;
+        assert_eq!(given_up, Ok(Err(NotLeading.to_string())));
     }
 
     #[tokio::test]

@@ -1,11 +1,11 @@
 //! Leads that begin, are lost and are won again: what a leader knows when it begins, and what it believes.
 
 use seal_api::annotations::{MADE_FOR, MANAGED, SKIP_SET_OWNER_REFERENCES};
-use seal_testbed::{Fault, FaultProxy, Rule, wait_for};
+use seal_testbed::{Fault, FaultProxy, Gate, Rule, wait_for};
 use serde_json::json;
 
 use super::ground::{Controller, Place, SOON, place_of, plane, value};
-use super::leadership::{Replica, two};
+use super::leadership::{Replica, holds, set, two};
 
 const FLAGS: [&str; 2] = ["--all-namespaces=false", "--key-renew-period=0"];
 // A lead that ends soon when nobody renews it, and is renewed often.
@@ -14,6 +14,8 @@ const RENEWED: &[&str] = &[
     "--leader-elect-renew-deadline=6s",
     "--leader-elect-retry-period=200ms",
 ];
+// In that time the deadline passes once more.
+const RENEWALS: usize = 35;
 
 // A SealedSecret whose Secret gets no owner reference.
 async fn create_without_owner(place: &Place, name: &str) {
@@ -40,6 +42,21 @@ impl Replica {
             Ok((!self.leads().await).then_some(()))
         });
         waits.await.unwrap();
+    }
+
+    // How many calls of that verb there were about what `what` is part of.
+    fn calls(&self, verb: &str, what: &str) -> usize {
+        let seen = self.proxy.seen().into_iter();
+        seen.filter(|call| call.verb == verb && call.uri.contains(what))
+            .count()
+    }
+
+    async fn renews(&self, times: usize) {
+        let enough = self.calls("update", "/leases/") + times;
+        let renews = wait_for("the Lease to be renewed", SOON, async || {
+            Ok((self.calls("update", "/leases/") >= enough).then_some(()))
+        });
+        renews.await.unwrap();
     }
 }
 
@@ -115,4 +132,30 @@ async fn a_mark_of_ours_on_another_objects_secret_makes_it_nobody_elses() {
     assert_eq!(place.failed("theirs").await.0, "TargetNotOurs");
     let theirs = place.secret("theirs").await;
     assert_eq!(value(&theirs, "foo").as_deref(), Some("theirs"));
+}
+
+#[tokio::test]
+async fn a_write_that_takes_longer_than_a_lead_without_renewal_is_waited_for_while_it_is_renewed() {
+    let replica = Replica::start("slow-writes", RENEWED).await;
+    replica.begins_to_lead().await;
+    let place = place_of(&replica.controller).await;
+    place.create(&place.object("db", &[("foo", "one")])).await;
+    place.synced("db").await;
+    let gate = Gate::default();
+    let secrets = "/api/v1/namespaces/*/secrets*";
+    replica
+        .proxy
+        .inject(Rule::on("update", secrets, Fault::Hold(gate.clone())));
+    set(&place, "two").await;
+    gate.is_holding().await;
+    replica.renews(RENEWALS).await;
+    gate.open();
+    holds(&place, "two").await;
+    place.synced("db").await;
+    let seen = replica.proxy.seen().into_iter();
+    let held: Vec<_> = seen
+        .filter(|call| call.fault == Some("hold"))
+        .map(|call| call.code)
+        .collect();
+    assert_eq!(held, [Some(200)]);
 }
