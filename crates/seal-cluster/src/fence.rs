@@ -20,7 +20,7 @@ use tower::{BoxError, Layer, Service};
 /// Until when this replica may write. Clones are the same fence.
 #[derive(Clone, Debug)]
 pub struct Fence {
-    // Nanoseconds of `clock`; 0 for closed, the largest number for ever open.
+    // Nanoseconds of `clock`; 0 for closed.
     open_until: Arc<AtomicU64>,
     // Tells those who wait that a lead has ended, whatever comes after it.
     lowered: watch::Sender<()>,
@@ -36,14 +36,6 @@ impl Fence {
     pub fn closed() -> Self {
         Self {
             open_until: Arc::new(AtomicU64::new(0)),
-            lowered: watch::Sender::new(()),
-        }
-    }
-
-    /// One that is open for ever: there is no election.
-    pub fn open() -> Self {
-        Self {
-            open_until: Arc::new(AtomicU64::new(u64::MAX)),
             lowered: watch::Sender::new(()),
         }
     }
@@ -280,12 +272,5 @@ mod tests {
         fence.raise(clock(), Duration::from_secs(3600));
         let given_up = tokio::time::timeout(Duration::from_secs(10), write).await;
         assert_eq!(given_up, Ok(Err(NotLeading.to_string())));
-    }
-
-    #[tokio::test]
-    async fn without_an_election_writes_have_no_deadline() {
-        let fence = Fence::open();
-        assert!(fence.remaining() > Some(Duration::from_secs(86_400)));
-        assert_eq!(asked(&fence, Method::PATCH, true).await, Ok(()));
     }
 }
