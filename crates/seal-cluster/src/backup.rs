@@ -103,8 +103,10 @@ mod tests {
     #[test]
     fn only_what_the_installation_wrote_is_proven_and_only_as_it_wrote_it() {
         let key = |byte| InstallationKey::from_bytes(&[byte; InstallationKey::LENGTH]).unwrap();
-        let mut map = ConfigMap::default();
-        map.data = Some([(BACKUP_FILE.to_owned(), "file".to_owned())].into());
+        let mut map = ConfigMap {
+            data: Some([(BACKUP_FILE.to_owned(), "file".to_owned())].into()),
+            ..ConfigMap::default()
+        };
         map.metadata.annotations = Some([(BACKED_UP_KEYS.to_owned(), "SHA256:a".to_owned())].into());
         assert!(!is_proven(&map, &key(1)));
         let annotate = |map: &mut ConfigMap, name: &str, text: String| {

@@ -265,7 +265,10 @@ mod tests {
         assert!(held.only_here(&all).is_empty());
         assert!(held.only_here(&all[..2]).is_empty());
         let [mut lost, other] = [all[0].clone(), all[1].clone()];
-        assert_eq!(held.only_here(&[other.clone()]), [lost.fingerprint.to_string()]);
+        assert_eq!(
+            held.only_here(std::slice::from_ref(&other)),
+            [lost.fingerprint.to_string()]
+        );
         lost.state = KeyState::Compromised;
         assert!(held.only_here(&[other, lost]).is_empty());
     }
