@@ -21,6 +21,9 @@ use zeroize::Zeroizing;
 
 use super::{KeysError, ListedKey};
 
+/// What a ConfigMap takes (core/v1 MaxSecretSize).
+pub(super) const MOST_BYTES: usize = 1 << 20;
+
 /// What is known of the backup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
@@ -152,7 +155,7 @@ impl Writing<'_> {
                 return Err(KeysError::Changed);
             }
             let secrets: Vec<Secret> = held.into_iter().map(|(_, secret)| secret).collect();
-            Ok(back_up(&list(&secrets), &recipients)?)
+            fitting(back_up(&list(&secrets), &recipients)?, count)
         })
         .await??;
         let mut backup = ConfigMap::default();
@@ -171,6 +174,14 @@ impl Writing<'_> {
             .map_err(calling)?;
         info!(keys = count, "the backup of the keys was written");
         Ok(())
+    }
+}
+
+// The API server would not say what is wrong.
+fn fitting(file: String, keys: usize) -> Result<String, KeysError> {
+    match file.len() + BACKUP_FILE.len() {
+        bytes if bytes > MOST_BYTES => Err(KeysError::TooLarge { keys, bytes }),
+        _ => Ok(file),
     }
 }
 
@@ -271,5 +282,38 @@ mod tests {
         );
         lost.state = KeyState::Compromised;
         assert!(held.only_here(&[other, lost]).is_empty());
+    }
+
+    // SECURITY.md says so.
+    #[test]
+    fn a_config_map_takes_ninety_keys_of_the_default_size_with_what_each_signed_about_the_next() {
+        use seal_api::annotations::FOLLOWS;
+        use seal_cluster::keys::{KeySecretShape, key_secret};
+        use seal_core::{Certificate, KeySize, PrivateKey, SelfSigned, SystemRandom, succession::Statement};
+
+        let key = PrivateKey::generate(KeySize::Bits4096).unwrap();
+        let contents = SelfSigned {
+            common_name: "",
+            not_before: jiff::Timestamp::now(),
+            lifetime: std::time::Duration::from_secs(3600),
+        };
+        let certificate = Certificate::self_signed(&key, &contents, &mut SystemRandom).unwrap();
+        let mut shape = KeySecretShape {
+            prefix: "sealed-secrets-key".to_owned(),
+            ..KeySecretShape::default()
+        };
+        let follows = Statement::sign(key.public().fingerprint(), &key).unwrap();
+        shape.annotations.insert(FOLLOWS.to_owned(), follows.to_string());
+        let secret = || key_secret("sealed-secrets", &key, &certificate, &shape, &mut SystemRandom).unwrap();
+        let recipient: Recipient = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
+            .parse()
+            .unwrap();
+        let file = |keys: usize| {
+            let secrets: Vec<Secret> = (0..keys).map(|_| secret()).collect();
+            back_up(&list(&secrets), std::slice::from_ref(&recipient)).unwrap()
+        };
+        assert!(fitting(file(90), 90).is_ok());
+        let error = fitting(file(91), 91).unwrap_err().to_string();
+        assert!(error.contains("of 91 keys"), "{error}");
     }
 }

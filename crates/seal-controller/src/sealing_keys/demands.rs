@@ -35,10 +35,17 @@ impl Kept {
     }
 
     fn failed(held: backup::Standing, error: KeysError) -> Self {
-        let complaint = Complaint {
-            reason: "NotWritten",
-            message: error.to_string(),
+        let reason = match &error {
+            KeysError::TooLarge { .. } => "TooLarge",
+            _ => "NotWritten",
         };
+        // What was being done, and why it failed.
+        let source = std::error::Error::source(&error);
+        let message = match source {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        let complaint = Complaint { reason, message };
         Self {
             held,
             backup: Backup::Stale(complaint),

@@ -6,6 +6,8 @@ use seal_cluster::installation::INSTALLATION_SECRET;
 use seal_core::succession::SigningFailed;
 use seal_core::{CertificateError, InstallationKey, PrivateKeyError, RandomnessUnavailable};
 
+use super::backup::MOST_BYTES;
+
 /// Keys that cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeysError {
@@ -41,6 +43,17 @@ pub(crate) enum KeysError {
     /// The backup could not be made.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// There are too many keys for one backup.
+    #[error(
+        "the backup of {keys} keys has {bytes} bytes, and a ConfigMap takes {MOST_BYTES}: delete the Secrets \
+         of retired keys that nothing needs, and renew less often; `seal keys backup` makes a file of any size"
+    )]
+    TooLarge {
+        /// How many.
+        keys: usize,
+        /// What they take.
+        bytes: usize,
+    },
     /// Somebody changed a key Secret meanwhile.
     #[error("a key Secret changed while the backup was made")]
     Changed,

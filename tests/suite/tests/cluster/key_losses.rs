@@ -292,3 +292,37 @@ async fn a_backup_that_somebody_else_wrote_is_written_anew_whatever_it_says_of_i
     let said = restore().await;
     assert!(said.code == 0 && said.err().contains(WARNING), "{}", said.err());
 }
+
+#[tokio::test]
+async fn a_backup_too_large_for_a_config_map_says_so_and_the_one_before_it_stays() {
+    let namespace = "loss-large";
+    let (folder, recipient) = identity();
+    let backup_to = format!("--backup-recipients={recipient}");
+    let flags = [NO_RENEWAL, &[&backup_to]].concat();
+    let controller = Controller::start(namespace, &flags).await.unwrap();
+    ask(namespace, json!({})).await;
+    told(namespace, |status| reason(status, "BackupStale").0 == "BackedUp").await;
+    let secrets = secrets(namespace).await;
+    for name in ["a", "b", "c", "d"] {
+        let (key, certificate) = sealing_key("2024-01-01T00:00:00Z");
+        let mut secret = key_secret(name, &key.to_pkcs1_pem(), certificate.pem());
+        // What many keys would bring along.
+        secret["metadata"]["annotations"] = json!({"example.com/note": "x".repeat(200 << 10)});
+        let secret = serde_json::from_value(secret).unwrap();
+        secrets.create(&PostParams::default(), &secret).await.unwrap();
+    }
+    let status = told(namespace, |status| {
+        status.keys.len() == 5 && reason(status, "BackupStale").0 == "TooLarge"
+    })
+    .await;
+    let (_, message) = reason(&status, "BackupStale");
+    assert!(
+        message.contains("of 5 keys") && message.contains("takes 1048576"),
+        "{message}"
+    );
+    let logged = async || Ok(controller.process.log().contains("of 5 keys").then_some(()));
+    wait_for("the log to say so", SOON, logged).await.unwrap();
+    // With what came before it was too large.
+    let held = opened(&folder, &backup(namespace).await);
+    assert!((1..5).contains(&held.len()));
+}
