@@ -265,7 +265,7 @@ impl Settings {
         Some(self.key_renew_period.0).filter(|period| !period.is_zero())
     }
 
-    /// A key that is older than this is not used any longer.
+    /// If the key that seals is older than this at the start, a new one is made.
     pub fn key_cutoff_time(&self) -> Option<Timestamp> {
         self.key_cutoff_time
     }
