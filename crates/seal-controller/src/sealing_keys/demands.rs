@@ -18,40 +18,10 @@ use super::report::{Backup, Complaint};
 use super::retirement::{self, User};
 use super::{Keys, KeysError, ListedKey, backup};
 
-/// How the backup stands after a pass.
+/// The backup after a pass: what it says of itself, and how it stands.
 pub(super) struct Kept {
     pub(super) held: backup::Standing,
     pub(super) backup: Backup,
-    pub(super) result: Result<(), KeysError>,
-}
-
-impl Kept {
-    fn not_configured() -> Self {
-        Self {
-            held: backup::Standing::default(),
-            backup: Backup::NotConfigured,
-            result: Ok(()),
-        }
-    }
-
-    fn failed(held: backup::Standing, error: KeysError) -> Self {
-        let reason = match &error {
-            KeysError::TooLarge { .. } => "TooLarge",
-            _ => "NotWritten",
-        };
-        // What was being done, and why it failed.
-        let source = std::error::Error::source(&error);
-        let message = match source {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        };
-        let complaint = Complaint { reason, message };
-        Self {
-            held,
-            backup: Backup::Stale(complaint),
-            result: Err(error),
-        }
-    }
 }
 
 impl Keeper {
@@ -211,58 +181,41 @@ impl Keeper {
     /// Brings the backup up to date, if somebody is to have one.
     pub(super) async fn back_up(&self, ring: Option<&SealingKeyRing>, keys: &Keys) -> Kept {
         let namespace = &self.settings.namespace;
-        let installation = self.keys.installation.key();
         let recipients = self.recipients(ring);
         let nobody = recipients.as_ref().is_ok_and(Vec::is_empty);
+        let unread = |backup| Kept {
+            held: backup::Standing::default(),
+            backup,
+        };
         if nobody && ring.is_none() {
-            return Kept::not_configured();
+            return unread(Backup::NotConfigured);
         }
-        let standing = backup::find(&self.client, namespace, &installation).await;
-        let (map, held) = match standing {
+        let installation = self.keys.installation.key();
+        let (map, held) = match backup::find(&self.client, namespace, &installation).await {
             Ok(standing) => standing,
             // Under a role of upstream's there is none to be seen.
-            Err(_) if nobody => return Kept::not_configured(),
-            Err(error) => return Kept::failed(backup::Standing::default(), error),
+            Err(_) if nobody => return unread(Backup::NotConfigured),
+            Err(error) => return unread(Backup::Failed(error)),
         };
         let recipients = match recipients {
+            Ok(recipients) if recipients.is_empty() => {
+                let backup = Backup::NotConfigured;
+                return Kept { held, backup };
+            }
             Ok(recipients) => recipients,
             Err(complaint) => {
-                return Kept {
-                    held,
-                    backup: Backup::Stale(complaint),
-                    result: Ok(()),
-                };
+                let backup = Backup::Stale(complaint);
+                return Kept { held, backup };
             }
         };
         let desired = backup::Standing::of(&keys.listed, &recipients);
-        if recipients.is_empty() || held == desired {
-            let backup = match recipients.is_empty() {
-                true => Backup::NotConfigured,
-                false => Backup::Fresh,
-            };
-            return Kept {
-                held,
-                backup,
-                result: Ok(()),
-            };
+        if held == desired {
+            let backup = Backup::Fresh;
+            return Kept { held, backup };
         }
-        let only_here = held.only_here(&keys.listed);
-        if !only_here.is_empty() {
-            let complaint = Complaint {
-                reason: "KeyMissing",
-                message: format!(
-                    "these keys have no Secret any longer, or a broken one, and the backup is left as it is \
-                     so that they are not lost with it: {}; `seal keys restore --from-cluster` brings them \
-                     back, and if they shall go, delete the ConfigMap {BACKUP}; newer keys are in no backup \
-                     until then",
-                    only_here.join(", ")
-                ),
-            };
-            return Kept {
-                held,
-                backup: Backup::Stale(complaint),
-                result: Ok(()),
-            };
+        if let Some(complaint) = only_there(&held, keys) {
+            let backup = Backup::Stale(complaint);
+            return Kept { held, backup };
         }
         let writing = backup::Writing {
             client: &self.client,
@@ -275,9 +228,11 @@ impl Keeper {
             Ok(()) => Kept {
                 held: desired,
                 backup: Backup::Fresh,
-                result: Ok(()),
             },
-            Err(error) => Kept::failed(held, error),
+            Err(error) => Kept {
+                held,
+                backup: Backup::Failed(error),
+            },
         }
     }
 
@@ -299,6 +254,20 @@ impl Keeper {
         }
         Ok(recipients)
     }
+}
+
+// Whoever wrote it anew now would lose them.
+fn only_there(held: &backup::Standing, keys: &Keys) -> Option<Complaint> {
+    let names = held.only_here(&keys.listed);
+    (!names.is_empty()).then(|| Complaint {
+        reason: "KeyMissing",
+        message: format!(
+            "these keys have no Secret any longer, or a broken one, and the backup is left as it is so that \
+             they are not lost with it: {}; `seal keys restore --from-cluster` brings them back, and if they \
+             shall go, delete the ConfigMap {BACKUP}; newer keys are in no backup until then",
+            names.join(", ")
+        ),
+    })
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ impl Keeper {
         }
         // Told first: whoever reads the status learns why.
         self.unless_forbidden(certificates)?;
-        kept.result?;
+        kept.backup.done()?;
         let due = self.keys.due_in(Timestamp::now());
         let due = due.filter(|_| ring.is_none_or(|ring| ring.spec.primary.is_none()));
         let next = [due, waits, refused.then_some(SECOND_THOUGHT)];
@@ -211,7 +211,8 @@ impl Keeper {
     fn say_once(&self, backup: &Backup) {
         let stale = match backup {
             Backup::Stale(complaint) => Some(complaint.clone()),
-            Backup::NotConfigured | Backup::Fresh => None,
+            // What failed is logged at each attempt.
+            Backup::NotConfigured | Backup::Fresh | Backup::Failed(_) => None,
         };
         let mut said = self.said.stale.lock().unwrap_or_else(PoisonError::into_inner);
         if *said == stale {

@@ -7,7 +7,7 @@ use seal_api::{Condition, KeyStatus, SealingKeyRing, SealingKeyRingStatus};
 use seal_cluster::keys::KeyState;
 
 use super::backup::Standing;
-use super::{Keys, ListedKey};
+use super::{Keys, KeysError, ListedKey};
 
 /// Something that was asked for and not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,20 +19,52 @@ pub(super) struct Complaint {
 }
 
 /// How the backup stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Backup {
     /// Nobody is to have one.
     NotConfigured,
     /// It holds all keys.
     Fresh,
-    /// It does not.
+    /// It does not, and somebody else has to do something about it.
     Stale(Complaint),
+    /// It could not be read or written, which is tried again.
+    Failed(KeysError),
 }
 
 impl Backup {
     /// Whether a key could be lost for good although there should be a backup.
     pub(super) fn is_stale(&self) -> bool {
-        matches!(self, Self::Stale(_))
+        self.complaint().is_some()
+    }
+
+    /// What is to be said of it.
+    pub(super) fn complaint(&self) -> Option<Complaint> {
+        match self {
+            Self::NotConfigured | Self::Fresh => None,
+            Self::Stale(complaint) => Some(complaint.clone()),
+            Self::Failed(error) => Some(Complaint {
+                reason: match error {
+                    KeysError::TooLarge { .. } => "TooLarge",
+                    _ => "NotWritten",
+                },
+                // What was being done, and why it failed.
+                message: match std::error::Error::source(error) {
+                    Some(source) => format!("{error}: {source}"),
+                    None => error.to_string(),
+                },
+            }),
+        }
+    }
+
+    /// Whether it is to be tried again.
+    ///
+    /// # Errors
+    /// What failed.
+    pub(super) fn done(self) -> Result<(), KeysError> {
+        match self {
+            Self::NotConfigured | Self::Fresh | Self::Stale(_) => Ok(()),
+            Self::Failed(error) => Err(error),
+        }
     }
 }
 
@@ -64,10 +96,10 @@ pub(super) fn status(ring: &SealingKeyRing, report: &Report<'_>, now: Timestamp)
             ("False", first.reason, Some(all.collect::<Vec<_>>().join("; ")))
         }
     };
-    let (stale, stale_reason, stale_message) = match report.backup {
-        Backup::NotConfigured => ("Unknown", "NoRecipients", None),
-        Backup::Fresh => ("False", "BackedUp", None),
-        Backup::Stale(complaint) => ("True", complaint.reason, Some(complaint.message.clone())),
+    let (stale, stale_reason, stale_message) = match (report.backup, report.backup.complaint()) {
+        (_, Some(complaint)) => ("True", complaint.reason, Some(complaint.message)),
+        (Backup::NotConfigured, None) => ("Unknown", "NoRecipients", None),
+        (_, None) => ("False", "BackedUp", None),
     };
     SealingKeyRingStatus {
         keys: report.keys.listed.iter().map(|key| of_key(key, report)).collect(),
