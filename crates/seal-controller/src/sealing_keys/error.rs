@@ -54,6 +54,9 @@ pub(crate) enum KeysError {
         /// What they take.
         bytes: usize,
     },
+    /// What should have become keys stands there already and is none.
+    #[error("the names of the next keys are taken by Secrets that are no keys in use: delete those")]
+    NamesTaken,
     /// Somebody changed a key Secret meanwhile.
     #[error("a key Secret changed while the backup was made")]
     Changed,

@@ -126,7 +126,7 @@ impl Making<'_> {
             );
             epoch += 1;
         }
-        Err(KeysError::None)
+        Err(KeysError::NamesTaken)
     }
 
     async fn find_or_create(&self) -> Result<Secret, KeysError> {

@@ -2,10 +2,12 @@
 //! the wrong time, somebody else's hand in between.
 
 use kube::api::PostParams;
-use seal_testbed::Process;
+use seal_cluster::installation::{Installation, Renewal};
+use seal_cluster::keys::key_name;
+use seal_testbed::{Process, wait_for};
 use serde_json::json;
 
-use super::ground::{Controller, place_of};
+use super::ground::{Controller, SOON, place_of};
 use super::key_losses::{NO_RENEWAL, reason, secrets};
 use super::key_ring::{ask, keys, told};
 
@@ -77,4 +79,33 @@ async fn no_object_makes_the_installations_secret() {
     let (reason, message) = place.failed(name).await;
     assert_eq!(reason, "Reserved");
     assert!(message.contains(name), "{message}");
+}
+
+#[tokio::test]
+async fn names_of_keys_that_are_all_taken_are_told_as_such() {
+    let namespace = "demand-names";
+    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+    let secrets = secrets(namespace).await;
+    let standing = secrets.get("seal-installation-key").await.unwrap();
+    let standing = serde_json::to_vec(&standing).unwrap();
+    let mut installation = Installation::read(seal_api::Secret::from_json(&standing).unwrap()).unwrap();
+    for _ in 0..3 {
+        let name = key_name("sealed-secrets-key", &mut installation.next_name()).unwrap();
+        let taken = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+        secrets.create(&PostParams::default(), &taken).await.unwrap();
+        let passed_over = Renewal {
+            primary: None,
+            demand: None,
+        };
+        installation = Installation::read(installation.with_renewal(&passed_over)).unwrap();
+    }
+    signal(&controller.process);
+    let told = wait_for("its complaint", SOON, async || {
+        let log = controller.process.log();
+        Ok(log.contains("the names of the next keys are taken").then_some(()))
+    });
+    told.await.unwrap();
+    // The fourth is free, and what was asked for is not forgotten.
+    let made = async || Ok((keys(namespace).await.len() == 2).then_some(()));
+    wait_for("the key", SOON, made).await.unwrap();
 }
