@@ -143,11 +143,20 @@ impl Candidate {
     }
 
     async fn take_part(&mut self, complain: &impl Fn(&CallError)) {
+        loop {
+            self.wait(complain).await;
+            self.lead(complain).await;
+        }
+    }
+
+    // Returns when it holds the Lease. It watches while it waits only: a watch that nobody reads during a lead would
+    // tell all renewals of that lead afterwards, one by one.
+    async fn wait(&mut self, complain: &impl Fn(&CallError)) {
         let one = watcher::Config::default().fields(&format!("metadata.name={}", self.name));
         let mut news = watcher(self.leases.clone(), one).default_backoff().boxed();
         loop {
             match tokio::time::timeout(self.terms.renew_deadline, self.take()).await {
-                Ok(Ok(true)) => self.lead(complain).await,
+                Ok(Ok(true)) => return,
                 Ok(Ok(false)) | Err(_) => {}
                 Ok(Err(error)) => complain(&error),
             }

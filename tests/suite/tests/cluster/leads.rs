@@ -159,3 +159,22 @@ async fn a_write_that_takes_longer_than_a_lead_without_renewal_is_waited_for_whi
         .collect();
     assert_eq!(held, [Some(200)]);
 }
+
+#[tokio::test]
+async fn who_lost_the_lead_does_not_go_through_its_own_renewals() {
+    let (first, second, _) = two("replayed", RENEWED).await;
+    // It watches the Lease only while it waits for it.
+    first.controller.process.pause().await.unwrap();
+    second.begins_to_lead().await;
+    first.controller.process.resume().unwrap();
+    first.waits().await;
+    second.renews(RENEWALS).await;
+    second.controller.process.pause().await.unwrap();
+    first.begins_to_lead().await;
+    let asked = second.calls("get", "/leases/");
+    second.controller.process.resume().unwrap();
+    second.waits().await;
+    first.renews(RENEWALS).await;
+    let asked = second.calls("get", "/leases/") - asked;
+    assert!(asked <= 5, "asked for the Lease {asked} times");
+}
