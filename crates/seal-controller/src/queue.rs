@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use lanes::Lanes;
@@ -20,7 +20,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 // An object may come up this often within the window; after that it waits. Two controllers that undo
 // each other's work would otherwise keep a core busy for ever.
-const BURST: u32 = 30;
+pub(crate) const BURST: u32 = 30;
 const WINDOW: Duration = Duration::from_secs(60);
 const SPACING: Duration = Duration::from_secs(5);
 
@@ -28,6 +28,7 @@ const SPACING: Duration = Duration::from_secs(5);
 pub(crate) struct Queue<K: Grouped> {
     state: Mutex<State<K>>,
     changed: Notify,
+    closed: watch::Sender<bool>,
 }
 
 struct State<K: Grouped> {
@@ -39,7 +40,6 @@ struct State<K: Grouped> {
     history: HashMap<K, History>,
     resumed: Option<(u64, Instant)>,
     progress: Instant,
-    closed: bool,
 }
 
 struct History {
@@ -79,11 +79,11 @@ impl<K: Grouped> Default for Queue<K> {
             history: HashMap::new(),
             resumed: None,
             progress: Instant::now(),
-            closed: false,
         };
         Self {
             state: Mutex::new(state),
             changed: Notify::new(),
+            closed: watch::Sender::new(false),
         }
     }
 }
@@ -107,10 +107,10 @@ impl<K: Grouped> Queue<K> {
         loop {
             let notified = self.changed.notified();
             let next_timer = {
-                let mut state = self.lock();
-                if state.closed {
+                if *self.closed.borrow() {
                     return None;
                 }
+                let mut state = self.lock();
                 let now = Instant::now();
                 state.ring(now);
                 if let Some((key, lane)) = state.ready.pop() {
@@ -202,9 +202,15 @@ impl<K: Grouped> Queue<K> {
 
     /// No key comes up any longer.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        self.closed.send_replace(true);
         self.changed.notify_waiters();
         self.changed.notify_one();
+    }
+
+    /// Returns when no key comes up any longer.
+    pub(crate) async fn closed(&self) {
+        // It cannot fail: the sender is here.
+        drop(self.closed.subscribe().wait_for(|closed| *closed).await);
     }
 
     fn lock(&self) -> MutexGuard<'_, State<K>> {

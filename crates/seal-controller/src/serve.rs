@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::http::{self, Bounds, Shown, api, listen, metrics};
 use crate::known::Key;
-use crate::leadership::{Election, Leadership};
+use crate::leadership::Election;
 use crate::metrics::Metrics;
 use crate::queue::{Lane, Queue};
 use crate::reconcile::{Reconciler, SealedSecretWatches};
@@ -83,7 +83,6 @@ async fn run(
 /// All that runs.
 struct Running {
     queue: Arc<Queue<Key>>,
-    leadership: Leadership,
     workers: JoinSet<()>,
     others: JoinSet<()>,
     // Says to the HTTP servers that they are to end, and closes when they have.
@@ -165,12 +164,11 @@ impl Running {
             queue: Arc::clone(&queue),
             begin,
             ready: shown.ready,
-            leadership: leadership.clone(),
+            leadership,
         };
         others.spawn(watches.listen());
         Ok(Self {
             queue,
-            leadership,
             workers,
             others,
             closing,
@@ -181,9 +179,6 @@ impl Running {
     async fn finish(mut self, election: &mut Election) {
         info!("finishing what is under way");
         self.queue.close();
-        if !self.leadership.leads() {
-            self.workers.abort_all();
-        }
         let workers = async { while self.workers.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, workers).await.is_err() {
             warn!("what was under way did not finish in time");

@@ -45,19 +45,30 @@ impl<R> Clone for Worker<R> {
 impl<R: Reconcile> Worker<R> {
     /// Works until the queue is closed.
     pub(crate) async fn work(mut self) {
+        let queue = Arc::clone(&self.queue);
+        loop {
+            // Whoever waits would not hear of it, and keep the Lease from the others meanwhile.
+            let term = tokio::select! {
+                term = self.begins() => term,
+                () = queue.closed() => return,
+            };
+            if self.lead(term).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    // The lead that has begun. Without the list of Secrets, everything would look as if it had to be made anew; and
+    // what the watches told while another one led may be older than what that one wrote (S18).
+    async fn begins(&mut self) -> u64 {
         loop {
             self.leadership.begins().await;
             let Some(term) = self.leadership.term() else {
                 continue;
             };
-            // Without the list of Secrets, everything would look as if it had to be made anew; and what the
-            // watches told while another one led may be older than what that one wrote (S18).
             tokio::select! {
-                begun = self.begun.wait_for(|begun| *begun == Some(term)) => if begun.is_err() { return },
-                () = self.leadership.ends(term) => continue,
-            }
-            if self.lead(term).await.is_none() {
-                return;
+                Ok(_) = self.begun.wait_for(|begun| *begun == Some(term)) => return term,
+                () = self.leadership.ends(term) => {}
             }
         }
     }
@@ -95,5 +106,63 @@ impl<R: Reconcile> Worker<R> {
                 self.queue.forget(&key);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::queue::BURST;
+
+    // For whom an object comes up too often, and then comes back right after it was found to be gone.
+    struct ComesBack {
+        queue: Arc<Queue<Key>>,
+        looks: AtomicU32,
+    }
+
+    impl Reconcile for ComesBack {
+        async fn reconcile(&self, key: &Key, _: Lane) -> Again {
+            if self.looks.fetch_add(1, Ordering::Relaxed) < BURST {
+                self.queue.add(key.clone(), Lane::News);
+            }
+            Again::OnChange
+        }
+
+        fn knows(&self, key: &Key) -> bool {
+            let gone = self.looks.load(Ordering::Relaxed) == BURST + 1;
+            if gone {
+                self.queue.add(key.clone(), Lane::News);
+            }
+            !gone
+        }
+    }
+
+    fn worker(begun: &watch::Sender<Option<u64>>) -> Worker<ComesBack> {
+        let queue = Arc::new(Queue::default());
+        let reconciler = ComesBack {
+            queue: Arc::clone(&queue),
+            looks: AtomicU32::new(0),
+        };
+        Worker {
+            reconciler: Arc::new(reconciler),
+            queue,
+            begun: begun.subscribe(),
+            leadership: Leadership::alone(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_lists_ends_when_the_queue_is_closed() {
+        let begin = watch::Sender::new(None);
+        let worker = worker(&begin);
+        let queue = Arc::clone(&worker.queue);
+        let working = tokio::spawn(worker.work());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        queue.close();
+        let ended = tokio::time::timeout(Duration::from_secs(1), working).await;
+        assert!(ended.is_ok());
     }
 }
