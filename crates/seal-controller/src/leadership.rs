@@ -20,6 +20,9 @@ use crate::settings::Settings;
 // The Lease is released in one call; a cluster that does not answer lets it run out.
 const RELEASE: Duration = Duration::from_secs(5);
 
+// A Lease is taken or seen in two calls.
+const KNOWN: Duration = Duration::from_secs(2);
+
 /// How the election stands. Clones tell the same.
 #[derive(Clone)]
 pub(crate) struct Leadership {
@@ -78,6 +81,12 @@ impl Leadership {
     /// Returns when it leads no longer, or does for the first time, whichever `led` was not.
     pub(crate) async fn turns(&mut self, led: bool) {
         self.until(|standing| term(standing).is_some() != led).await;
+    }
+
+    /// Returns when it is known who leads, or after a while.
+    pub(crate) async fn is_known(&mut self) {
+        let known = self.until(|standing| *standing != Standing::Waits { holder: None });
+        drop(tokio::time::timeout(KNOWN, known).await);
     }
 
     // Nothing ever changes where there is no election.
@@ -200,6 +209,24 @@ mod tests {
         assert_eq!(leadership.ends(1).now_or_never(), None);
         sender.send_replace(Standing::Waits { holder: None });
         assert_eq!(leadership.ends(1).now_or_never(), Some(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leads_is_known_once_somebody_does_and_nobody_waits_for_ever() {
+        let sender = watch::Sender::new(Standing::Waits { holder: None });
+        let mut leadership = Leadership::of(sender.subscribe());
+        let begin = tokio::time::Instant::now();
+        leadership.is_known().await;
+        assert_eq!(begin.elapsed(), KNOWN);
+        for standing in [
+            Standing::Leads { term: 1 },
+            Standing::Waits {
+                holder: Some("other".to_owned()),
+            },
+        ] {
+            sender.send_replace(standing);
+            assert_eq!(leadership.is_known().now_or_never(), Some(()));
+        }
     }
 
     #[test]

@@ -60,6 +60,8 @@ impl<T: Told> Watches<T> {
     /// have told.
     pub(crate) async fn listen(self) {
         let mut leadership = self.leadership.clone();
+        // A lead that begins at once begins with the first lists; else they would be made twice.
+        leadership.is_known().await;
         loop {
             let term = leadership.term();
             self.told.list_anew();
