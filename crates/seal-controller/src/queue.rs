@@ -55,6 +55,8 @@ pub(crate) enum Again {
     OnChange,
     /// After a pause that grows each time.
     AfterAPause,
+    /// No: it is no more, and what is known of it is forgotten.
+    Never,
 }
 
 /// How the work stands.
@@ -151,6 +153,8 @@ impl<K: Grouped> Queue<K> {
         };
         if state.again.remove(key) {
             state.admit(key.clone(), Lane::News, now);
+        } else if again == Again::Never {
+            state.forget(key);
         } else if retry {
             let pause = FIRST_PAUSE
                 .saturating_mul(1 << failures.saturating_sub(1).min(20))
@@ -173,9 +177,7 @@ impl<K: Grouped> Queue<K> {
 
     /// `key` is no more.
     pub(crate) fn forget(&self, key: &K) {
-        let mut state = self.lock();
-        state.history.remove(key);
-        state.stop_timer(key);
+        self.lock().forget(key);
     }
 
     /// From now on somebody takes what comes up, in this lead: what waited until now was not late.
@@ -254,6 +256,11 @@ impl<K: Grouped> State<K> {
         self.stop_timer(&key);
         self.due.insert(key.clone(), at);
         self.timers.insert((at, key));
+    }
+
+    fn forget(&mut self, key: &K) {
+        self.history.remove(key);
+        self.stop_timer(key);
     }
 
     fn stop_timer(&mut self, key: &K) {
@@ -348,6 +355,15 @@ mod tests {
         let begin = Instant::now();
         assert_eq!(queue.next().await, Some((1, Lane::Backlog)));
         assert!(begin.elapsed() >= SPACING - Duration::from_millis(20));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_what_is_no_more_nothing_is_kept() {
+        let queue = Queue::default();
+        queue.add(1, Lane::News);
+        assert_eq!(taken(&queue).await, Some(1));
+        queue.done(&1, Again::Never);
+        assert!(queue.lock().history.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

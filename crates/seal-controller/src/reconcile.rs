@@ -392,7 +392,7 @@ impl Reconcile for Reconciler {
     async fn reconcile(&self, key: &Key, lane: Lane) -> Again {
         let Some(seen) = self.objects.find(key) else {
             self.forget(key);
-            return Again::OnChange;
+            return Again::Never;
         };
         // On its way out: the garbage collector takes the Secret along.
         if seen.object.metadata.deletion_timestamp.is_some() {
@@ -407,10 +407,6 @@ impl Reconcile for Reconciler {
         };
         let told = self.tell(key, &seen, &outcome, now).await;
         if told { again(&outcome) } else { Again::AfterAPause }
-    }
-
-    fn knows(&self, key: &Key) -> bool {
-        self.objects.find(key).is_some()
     }
 }
 

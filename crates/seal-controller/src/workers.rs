@@ -14,9 +14,6 @@ use crate::queue::{Again, Lane, Queue};
 pub(crate) trait Reconcile: Send + Sync + 'static {
     /// Looks at the object of `key`, does what is due, and says when to look again.
     fn reconcile(&self, key: &Key, lane: Lane) -> impl Future<Output = Again> + Send;
-
-    /// Whether there still is an object of that key.
-    fn knows(&self, key: &Key) -> bool;
 }
 
 /// One of those who look at objects; clones share the work.
@@ -102,9 +99,6 @@ impl<R: Reconcile> Worker<R> {
                 return Some(());
             }
             self.queue.done(&key, again);
-            if !self.reconciler.knows(&key) {
-                self.queue.forget(&key);
-            }
         }
     }
 }
@@ -125,18 +119,14 @@ mod tests {
 
     impl Reconcile for ComesBack {
         async fn reconcile(&self, key: &Key, _: Lane) -> Again {
-            if self.looks.fetch_add(1, Ordering::Relaxed) < BURST {
+            let looks = self.looks.fetch_add(1, Ordering::Relaxed);
+            if looks <= BURST {
                 self.queue.add(key.clone(), Lane::News);
             }
-            Again::OnChange
-        }
-
-        fn knows(&self, key: &Key) -> bool {
-            let gone = self.looks.load(Ordering::Relaxed) == BURST + 1;
-            if gone {
-                self.queue.add(key.clone(), Lane::News);
+            match looks {
+                BURST => Again::Never,
+                _ => Again::OnChange,
             }
-            !gone
         }
     }
 
@@ -164,5 +154,20 @@ mod tests {
         queue.close();
         let ended = tokio::time::timeout(Duration::from_secs(1), working).await;
         assert!(ended.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_that_comes_back_as_it_is_forgotten_is_looked_at() {
+        let begin = watch::Sender::new(Some(1));
+        let worker = worker(&begin);
+        let reconciler = Arc::clone(&worker.reconciler);
+        let key = Key {
+            namespace: "prod".into(),
+            name: "db".into(),
+        };
+        worker.queue.add(key, Lane::News);
+        tokio::spawn(worker.work());
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert_eq!(reconciler.looks.load(Ordering::Relaxed), BURST + 2);
     }
 }
