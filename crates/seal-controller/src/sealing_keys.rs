@@ -219,16 +219,6 @@ impl SealingKeys {
         self.lost().filter(|lost| !stands(lost))
     }
 
-    /// Makes the key of number `epoch`, unless somebody has made it already, and reads all anew.
-    /// `promote` says whether it seals from now on.
-    ///
-    /// # Errors
-    /// [`KeysError`]; the keys stay as they were, and the same call makes no second key.
-    async fn renew(&self, epoch: u64, promote: bool, demand: Option<Demand<'_>>) -> Result<(), KeysError> {
-        self.make(epoch, promote, demand).await?;
-        self.look().await
-    }
-
     /// Lets the key `fingerprint` seal, which is known to be able to.
     ///
     /// # Errors
@@ -302,6 +292,11 @@ impl SealingKeys {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes the key of number `epoch`, unless somebody has made it already; [`Self::look`] shows it.
+    /// `promote` says whether it seals from now on.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the same call makes no second key.
     async fn make(&self, epoch: u64, promote: bool, demand: Option<Demand<'_>>) -> Result<(), KeysError> {
         let before = self.current.borrow().clone();
         let making = renewal::Making {

@@ -99,7 +99,10 @@ impl Keeper {
             last,
         };
         match renewal::judge(&occasion, now) {
-            Verdict::Nothing => Ok(None),
+            Verdict::Nothing => {
+                asked.cutoff = false;
+                Ok(None)
+            }
             Verdict::Wait(left) => {
                 let asking = word.map_or("SIGUSR1", |_| "spec.renew");
                 complaints.push(Complaint {
@@ -110,9 +113,11 @@ impl Keeper {
                 });
                 Ok(Some(left))
             }
-            Verdict::Make { asked } => {
-                let demand = asked.then_some(Demand { word, now });
-                self.keys.renew(epoch, !occasion.pinned, demand).await?;
+            Verdict::Make { asked: wanted } => {
+                let demand = wanted.then_some(Demand { word, now });
+                self.keys.make(epoch, !occasion.pinned, demand).await?;
+                asked.cutoff = false;
+                self.keys.look().await?;
                 Ok(None)
             }
         }

@@ -59,7 +59,8 @@ pub(crate) struct Said {
 pub(super) struct Asked {
     /// That a signal asked for a key.
     pub(super) signal: Option<Signalled>,
-    /// Whether the key may be older than the cutoff: asked once, at the beginning.
+    /// Whether the key may be older than the cutoff: asked once, by the first pass that looks, whatever
+    /// fails after it. A cutoff that is yet to come would ask for ever.
     pub(super) cutoff: bool,
 }
 
@@ -119,7 +120,6 @@ impl Keeper {
             let nap = match passed {
                 Ok(nap) => {
                     failures = 0;
-                    asked.cutoff &= !leads;
                     if !leads {
                         asked.signal = None;
                     }

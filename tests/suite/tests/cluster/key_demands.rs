@@ -4,12 +4,12 @@
 use kube::api::PostParams;
 use seal_cluster::installation::{Installation, Renewal};
 use seal_cluster::keys::key_name;
-use seal_testbed::{Process, wait_for};
+use seal_testbed::{Fault, FaultProxy, Process, Rule, wait_for};
 use serde_json::json;
 
-use super::ground::{Controller, SOON, place_of};
+use super::ground::{Controller, SOON, place_of, plane};
 use super::key_losses::{NO_RENEWAL, reason, secrets};
-use super::key_ring::{ask, keys, told};
+use super::key_ring::{ask, identity, keys, told};
 
 fn signal(process: &Process) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(process.pid()).unwrap()).unwrap();
@@ -108,4 +108,29 @@ async fn names_of_keys_that_are_all_taken_are_told_as_such() {
     // The fourth is free, and what was asked for is not forgotten.
     let made = async || Ok((keys(namespace).await.len() == 2).then_some(()));
     wait_for("the key", SOON, made).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cutoff_that_is_yet_to_come_makes_one_key_whatever_fails_afterwards() {
+    let namespace = "demand-cutoff";
+    let (_folder, recipient) = identity();
+    let proxy = FaultProxy::start(plane().await).await.unwrap();
+    let path = format!("/api/v1/namespaces/{namespace}/configmaps");
+    proxy.inject(Rule::on("create", &path, Fault::ServerError));
+    let backup_to = format!("--backup-recipients={recipient}");
+    let cutoff = "--key-cutoff-time=Thu, 01 Jan 2099 00:00:00 +0000";
+    let flags = [NO_RENEWAL, &[&backup_to, cutoff]].concat();
+    let _controller = Controller::behind(&proxy, namespace, &flags).await.unwrap();
+    let passes = wait_for("three passes", SOON, async || {
+        let seen = proxy.seen();
+        let failed = seen.iter().filter(|seen| seen.code == Some(500));
+        // Certificates and backup in each.
+        Ok((failed.count() >= 6).then_some(()))
+    });
+    passes.await.unwrap();
+    assert_eq!(
+        keys(namespace).await.len(),
+        2,
+        "the first, and the one for the cutoff"
+    );
 }
