@@ -187,8 +187,9 @@ impl SealingKeys {
         };
         if let Some(primary) = self.primary(&found) {
             let chosen = found[primary].fingerprint();
-            if self.installation.primary() != Some(chosen) {
-                self.installation.remember(chosen).await?;
+            let noted = self.installation.primary() == Some(chosen);
+            if !noted && !self.installation.remember(chosen).await? {
+                return self.look().await;
             }
             self.publish(listed, found, primary)?;
             // Somebody else made a key meanwhile: what was read does not know of it yet.
@@ -224,8 +225,9 @@ impl SealingKeys {
     /// # Errors
     /// [`KeysError`]; the keys stay as they were.
     async fn promote(&self, fingerprint: Fingerprint) -> Result<(), KeysError> {
-        self.installation.remember(fingerprint).await?;
-        info!(%fingerprint, "this key seals from now on: the SealingKeyRing says so");
+        if self.installation.remember(fingerprint).await? {
+            info!(%fingerprint, "this key seals from now on: the SealingKeyRing says so");
+        }
         self.look().await
     }
 

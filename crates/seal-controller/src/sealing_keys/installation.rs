@@ -112,14 +112,19 @@ impl KeptInstallation {
         (last.renewed.clone(), last.renewed_at)
     }
 
-    /// Writes down that `fingerprint` seals.
+    /// Writes down that `fingerprint` seals, unless somebody else named a key meanwhile. Returns whether it
+    /// is noted.
     ///
     /// # Errors
     /// [`KeysError`].
-    pub(super) async fn remember(&self, fingerprint: Fingerprint) -> Result<(), KeysError> {
+    pub(super) async fn remember(&self, fingerprint: Fingerprint) -> Result<bool, KeysError> {
         let name = fingerprint.to_string();
-        self.change(|installation| Some(installation.with_primary(&name)))
-            .await
+        let before = self.last().primary.clone();
+        self.change(|installation| {
+            (installation.primary == before).then(|| installation.with_primary(&name))
+        })
+        .await?;
+        Ok(self.primary() == Some(fingerprint))
     }
 
     /// Writes down that the key of number `epoch` was made, unless that is known already.

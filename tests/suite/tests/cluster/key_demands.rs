@@ -1,13 +1,13 @@
 //! What is asked of the sealing keys when things are not as usual: a pin, a key in two places, a signal at
 //! the wrong time, somebody else's hand in between.
 
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use seal_cluster::installation::{Installation, Renewal};
 use seal_cluster::keys::key_name;
-use seal_testbed::{Fault, FaultProxy, Process, Rule, wait_for};
+use seal_testbed::{Fault, FaultProxy, Gate, Process, Rule, wait_for};
 use serde_json::json;
 
-use super::ground::{Controller, SOON, place_of, plane};
+use super::ground::{Controller, SOON, account, grant, key_secret, place_of, plane, sealing_key};
 use super::key_losses::{NO_RENEWAL, reason, secrets};
 use super::key_ring::{ask, identity, keys, told};
 
@@ -133,4 +133,35 @@ async fn a_cutoff_that_is_yet_to_come_makes_one_key_whatever_fails_afterwards() 
         2,
         "the first, and the one for the cutoff"
     );
+}
+
+#[tokio::test]
+async fn a_key_that_is_named_while_the_controller_notes_its_own_choice_is_the_one_that_seals() {
+    let namespace = "demand-between";
+    plane().await.namespace(namespace).await.unwrap();
+    let secrets = secrets(namespace).await;
+    let [older, newer] = ["2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z"].map(sealing_key);
+    for (name, (key, certificate)) in [("older", &older), ("newer", &newer)] {
+        let secret = key_secret(name, &key.to_pkcs1_pem(), certificate.pem());
+        let secret = serde_json::from_value(secret).unwrap();
+        secrets.create(&PostParams::default(), &secret).await.unwrap();
+    }
+    let proxy = FaultProxy::start(plane().await).await.unwrap();
+    let gate = Gate::default();
+    let path = format!("/api/v1/namespaces/{namespace}/secrets/seal-installation-key");
+    proxy.inject(Rule::on("update", &path, Fault::Hold(gate.clone())).times(1));
+    grant(namespace).await.unwrap();
+    let kubeconfig = proxy.kubeconfig(&account(namespace)).await.unwrap();
+    let mut controller = Controller::launch(namespace, NO_RENEWAL, &kubeconfig)
+        .await
+        .unwrap();
+    gate.is_holding().await;
+    let named = Patch::Merge(json!({"stringData": {"primary": older.1.fingerprint().to_string()}}));
+    secrets
+        .patch("seal-installation-key", &PatchParams::default(), &named)
+        .await
+        .unwrap();
+    gate.open();
+    controller.wait_until_ready().await.unwrap();
+    assert_eq!(controller.certificate().await.pem(), older.1.pem());
 }
