@@ -15,10 +15,11 @@ pub const INSTALLATION_SECRET: &str = "seal-installation-key";
 pub const INSTALLATION: &str = "installation";
 /// The entry with the fingerprint of the key that seals.
 pub const PRIMARY: &str = "primary";
+/// The entry with the time at which somebody was last given a key, in seconds since 1970.
+pub const RENEWED_AT: &str = "renewed-at";
 const INSTALLATION_KEY: &str = "key";
 const EPOCH: &str = "epoch";
 const RENEWED: &str = "renewed";
-const RENEWED_AT: &str = "renewed-at";
 
 /// What the installation keeps for itself.
 pub struct Installation {

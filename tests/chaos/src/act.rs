@@ -26,8 +26,15 @@ pub(crate) enum Act {
     KeyComes(usize),
     /// The Secret of this key, which nothing needs, is deleted.
     KeyGoes(usize),
-    /// The leader is asked for a new key.
-    Renew,
+    /// The SealingKeyRing asks for a new key with this word.
+    RenewByWord {
+        /// Its number.
+        word: usize,
+        /// Whether the key need not wait for its minute since the one before.
+        at_once: bool,
+    },
+    /// The leader is asked for a new key by a signal.
+    RenewBySignal,
     /// The leader is killed and started again, with a monotonic clock that is this many hours ahead.
     Kill {
         /// None for the machine's own clock.
@@ -124,7 +131,11 @@ impl fmt::Display for Act {
             Self::Tamper(place, how) => write!(formatter, "tamper with the Secret {place}: {how:?}"),
             Self::KeyComes(key) => write!(formatter, "key {key} comes"),
             Self::KeyGoes(key) => write!(formatter, "key {key} goes"),
-            Self::Renew => formatter.write_str("ask the leader for a new key"),
+            Self::RenewByWord { word, at_once: true } => {
+                write!(formatter, "word {word} asks for a new key, at once")
+            }
+            Self::RenewByWord { word, at_once: false } => write!(formatter, "word {word} asks for a new key"),
+            Self::RenewBySignal => formatter.write_str("signal the leader for a new key"),
             Self::Kill { clock_ahead: None } => formatter.write_str("kill the leader"),
             Self::Kill {
                 clock_ahead: Some(hours),

@@ -1,5 +1,7 @@
 //! When the chaos is over: whether all comes to rest as the script says, and what was left or taken.
 
+mod keys;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,7 @@ use seal_api::SealedSecret;
 use crate::perform::{Performer, VERSION};
 use crate::place::{ENTRIES, NAMESPACES, Place};
 use crate::replica::Replica;
-use crate::script::{Object, State};
+use crate::script::{Object, Script, State};
 use crate::stage::USER;
 
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -22,7 +24,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 /// value is how long it took.
 pub(crate) async fn come_to_rest(
     performer: &mut Performer<'_>,
-    objects: &[(Place, Object)],
+    script: &Script,
 ) -> anyhow::Result<(Vec<String>, Duration)> {
     let begin = Instant::now();
     for replica in &performer.stage.replicas {
@@ -34,7 +36,10 @@ pub(crate) async fn come_to_rest(
     performer.stage.plane.restart_controller_manager().await?;
     loop {
         performer.stage.tend(true).await?;
-        let differences = differences(&performer.stage.client, objects).await?;
+        let client = &performer.stage.client;
+        let mut differences = differences(client, script.objects()).await?;
+        let word = performer.bench.judge().renewals.last_word().map(str::to_owned);
+        differences.extend(keys::differences(client, &script.keys(), word.as_deref()).await?);
         if differences.is_empty() || begin.elapsed() > DEADLINE {
             return Ok((differences, begin.elapsed()));
         }

@@ -1,13 +1,18 @@
 //! Judges every version of every Secret that is seen, by what its object ever held and what was done to
-//! it. It sees what it is shown; looking is the observer's.
+//! it. It sees what it is shown; looking is the observer's. Sealing keys are `renewals`'.
+
+pub(crate) mod renewals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::place::{ENTRIES, Place};
+use renewals::Renewals;
 
 /// What is known, and what was found against the controller.
 #[derive(Default)]
 pub(crate) struct Judge {
+    /// What is known of the sealing keys.
+    pub(crate) renewals: Renewals,
     histories: HashMap<Place, History>,
     /// Secrets that were deleted on purpose, and objects that were, by uid.
     let_go: HashSet<String>,
@@ -110,7 +115,9 @@ impl Judge {
 
     /// What was found since the last time it was asked.
     pub(crate) fn take_violations(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.violations)
+        let mut violations = std::mem::take(&mut self.violations);
+        violations.extend(self.renewals.take_violations());
+        violations
     }
 
     fn judge_end(&mut self, seen: &Seen) {

@@ -40,6 +40,9 @@ struct Arguments {
     /// Draws the same acts again; without it, a new one is drawn
     #[arg(long)]
     seed: Option<u64>,
+    /// Goes on beyond that time until so many Secrets were judged, for ten times as long at most
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    judged: usize,
 }
 
 fn time(text: &str) -> anyhow::Result<Duration> {
@@ -49,11 +52,11 @@ fn time(text: &str) -> anyhow::Result<Duration> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let Arguments { time, seed } = Arguments::parse();
+    let Arguments { time, seed, judged } = Arguments::parse();
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     println!("seed {seed}, for {} s, {REPLICAS} replica(s)", time.as_secs());
     let plane = stage::plane().await?;
-    let run = run(Stage::set(&plane).await?, seed, time).await;
+    let run = run(Stage::set(&plane).await?, seed, time, judged).await;
     let right = matches!(run, Ok(0));
     if !right {
         plane.keep_logs()?;
@@ -71,15 +74,23 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 /// The whole run; how many violations it found.
-async fn run(stage: Stage<'_>, seed: u64, time: Duration) -> anyhow::Result<usize> {
+async fn run(stage: Stage<'_>, seed: u64, time: Duration, judged: usize) -> anyhow::Result<usize> {
     let bench = Bench::default();
     let _watches = bench.observe(&stage.client);
     let mut script = Script::new(seed, REPLICAS);
     let mut performer = Performer::enter(stage, bench).await?;
-    performer.stage.start().await?;
+    performer.begin().await?;
 
     let mut log = Log::default();
-    while log.begin.elapsed() < time {
+    let enough = |performer: &Performer<'_>, begin: Instant| {
+        let time = if performer.bench.judge().judged() < judged {
+            time * 10
+        } else {
+            time
+        };
+        begin.elapsed() >= time
+    };
+    while !enough(&performer, log.begin) {
         let pause = script.pause();
         let act = script.next();
         log.act(&mut performer, &act).await?;
@@ -89,7 +100,7 @@ async fn run(stage: Stage<'_>, seed: u64, time: Duration) -> anyhow::Result<usiz
         log.act(&mut performer, &act).await?;
     }
 
-    let (differences, took) = ending::come_to_rest(&mut performer, script.objects()).await?;
+    let (differences, took) = ending::come_to_rest(&mut performer, &script).await?;
     log.say(&format!("at rest after {:.1} s", took.as_secs_f64()));
     log.violations(differences);
     performer.bench.is_up_to_date(&performer.stage.client).await?;
@@ -102,10 +113,17 @@ async fn run(stage: Stage<'_>, seed: u64, time: Duration) -> anyhow::Result<usiz
         "replicas that ended by themselves: {}",
         performer.stage.ended
     ));
-    let judged = performer.bench.judge().judged();
+    let judge = performer.bench.judge();
+    let (words, signals) = judge.renewals.demands();
+    log.say(&format!(
+        "keys were asked for with {words} words and {signals} signals"
+    ));
     println!(
-        "{} acts, {judged} Secrets judged, {} violations",
-        log.acts, log.violations
+        "{} acts, {} Secrets judged, {} keys made, {} violations",
+        log.acts,
+        judge.judged(),
+        judge.renewals.made(),
+        log.violations
     );
     Ok(log.violations)
 }

@@ -1,6 +1,7 @@
-//! Watches all Secrets of the objects' namespaces, past the proxies, and shows them to the judge.
+//! Watches all Secrets of the objects' namespaces and the sealing keys, past the proxies, and shows them to
+//! the judge.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,12 +10,17 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::runtime::watcher::{Config, Event, watcher};
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
+use seal_api::annotations::{KEY_ACTIVE, KEY_LABEL};
+use seal_cluster::installation::{INSTALLATION_SECRET, Installation};
+use seal_core::Certificate;
 use seal_testbed::wait_for;
 use tokio::task::JoinSet;
 
+use crate::judge::renewals::{Key, Notes, Renewals};
 use crate::judge::{Judge, Seen};
 use crate::place::NAMESPACES;
+use crate::stage::HOME;
 
 /// The annotation that tells a tampered Secret.
 pub(crate) const TAMPERING: &str = "seal-chaos/tampering";
@@ -38,6 +44,7 @@ impl Bench {
             let secrets = Api::namespaced(client.clone(), namespace);
             watches.spawn(observe(self.clone(), secrets, namespace));
         }
+        watches.spawn(observe_keys(self.clone(), Api::namespaced(client.clone(), HOME)));
         watches
     }
 
@@ -50,8 +57,11 @@ impl Bench {
                 let all = secrets.list(&ListParams::default()).await?;
                 listed.extend(all.into_iter().map(|secret| version(&seen(secret))));
             }
-            let known: HashSet<_> = self.judge().standing().map(version).collect();
-            Ok((known == listed).then_some(()))
+            let (keys, notes) = keys_and_notes(client).await?;
+            let judge = self.judge();
+            let known: HashSet<_> = judge.standing().map(version).collect();
+            let same_keys = judge.renewals.standing().eq(&keys) && *judge.renewals.notes() == notes;
+            Ok((known == listed && same_keys).then_some(()))
         })
         .await
     }
@@ -75,6 +85,91 @@ async fn observe(bench: Bench, secrets: Api<Secret>, namespace: &'static str) {
             Err(_) => tokio::time::sleep(BETWEEN_TRIES).await,
         }
     }
+}
+
+async fn observe_keys(bench: Bench, secrets: Api<Secret>) {
+    let mut events = pin!(watcher(secrets, Config::default().labels(KEY_LABEL)));
+    let mut listed = Vec::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(secret)) => listed.push(secret),
+            Ok(Event::InitDone) => {
+                // Noted is what was made before.
+                listed.sort_by_key(is_installation);
+                let names = listed.iter().map(ResourceExt::name_any).collect();
+                let renewals = &mut bench.judge().renewals;
+                renewals.only(&names);
+                listed.drain(..).for_each(|secret| show(renewals, secret));
+                renewals.weigh();
+            }
+            Ok(Event::Apply(secret)) => {
+                let renewals = &mut bench.judge().renewals;
+                show(renewals, secret);
+                renewals.weigh();
+            }
+            Ok(Event::Delete(secret)) => {
+                let renewals = &mut bench.judge().renewals;
+                renewals.gone(&secret.name_any());
+                renewals.weigh();
+            }
+            Err(_) => tokio::time::sleep(BETWEEN_TRIES).await,
+        }
+    }
+}
+
+fn show(renewals: &mut Renewals, secret: Secret) {
+    match is_installation(&secret) {
+        true => renewals.note(notes(secret)),
+        false => renewals.see(key(secret)),
+    }
+}
+
+/// The keys as they stand, by name, and what is noted of them.
+pub(crate) async fn keys_and_notes(client: &Client) -> anyhow::Result<(Vec<Key>, Notes)> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), HOME);
+    let all = secrets.list(&ListParams::default().labels(KEY_LABEL)).await?;
+    let (installation, keys): (Vec<_>, Vec<_>) = all.into_iter().partition(is_installation);
+    let mut keys: Vec<Key> = keys.into_iter().map(key).collect();
+    keys.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok((
+        keys,
+        installation.into_iter().map(notes).next().unwrap_or_default(),
+    ))
+}
+
+fn is_installation(secret: &Secret) -> bool {
+    secret.name_any() == INSTALLATION_SECRET
+}
+
+fn key(secret: Secret) -> Key {
+    let label = secret.labels().get(KEY_LABEL).map(String::as_str);
+    let active = label == Some(KEY_ACTIVE);
+    let (name, uid) = (secret.name_any(), secret.uid().unwrap_or_default());
+    let contents = secret.data.unwrap_or_default().into_iter();
+    let contents: BTreeMap<_, _> = contents.map(|(entry, bytes)| (entry, bytes.0)).collect();
+    let certificate = contents
+        .get("tls.crt")
+        .and_then(|pem| Certificate::from_pem(pem).ok());
+    let fingerprint = certificate.map(|certificate| certificate.fingerprint().to_string());
+    Key {
+        name,
+        uid,
+        fingerprint: fingerprint.unwrap_or_default(),
+        active,
+        contents,
+    }
+}
+
+fn notes(secret: Secret) -> Notes {
+    let text = serde_json::to_vec(&secret).ok();
+    let secret = text.and_then(|text| seal_api::Secret::from_json(&text).ok());
+    let installation = secret.and_then(Installation::read);
+    installation.map_or_else(Notes::default, |installation| Notes {
+        made: installation.epoch,
+        word: installation.renewed,
+        primary: installation.primary,
+    })
 }
 
 fn version(seen: &Seen) -> (String, String) {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use seal_api::{SealedSecret, SealedSecretSpec};
+use seal_api::sealing_key_ring::NAME as RING;
+use seal_api::{SealedSecret, SealedSecretSpec, SealingKeyRing, SealingKeyRingSpec};
+use seal_cluster::installation::{INSTALLATION_SECRET, RENEWED_AT};
 use seal_testbed::{Gate, wait_for};
 use serde_json::{Value, json};
 
@@ -33,7 +35,7 @@ pub(crate) struct Performer<'a> {
 }
 
 impl<'a> Performer<'a> {
-    /// One before the first act, with key 0 in place.
+    /// One before the first act, with key 0 in place and nothing asked of the keys.
     pub(crate) async fn enter(stage: Stage<'a>, bench: Bench) -> anyhow::Result<Self> {
         let mut performer = Self {
             stage,
@@ -43,7 +45,24 @@ impl<'a> Performer<'a> {
             tamperings: 0,
         };
         performer.key_comes(0).await?;
+        let ring = SealingKeyRing::new(RING, SealingKeyRingSpec::default());
+        let rings: Api<SealingKeyRing> = Api::namespaced(performer.stage.client.clone(), HOME);
+        insist("create the SealingKeyRing", async || {
+            rings.create(&PostParams::default(), &ring).await
+        })
+        .await?;
         Ok(performer)
+    }
+
+    /// Starts the replicas and waits until key 0 seals: were others there, it might be one of them, and that
+    /// the key that seals goes is another story.
+    pub(crate) async fn begin(&mut self) -> anyhow::Result<()> {
+        self.stage.start().await?;
+        wait_for("the first key to seal", SOON, async || {
+            Ok(self.bench.judge().renewals.notes().primary.clone())
+        })
+        .await
+        .map(drop)
     }
 
     /// Opens the gates whose time has come, or all, at once.
@@ -68,9 +87,15 @@ impl<'a> Performer<'a> {
             Act::Tamper(place, how) => return self.tamper(*place, *how).await,
             Act::KeyComes(key) => self.key_comes(*key).await?,
             Act::KeyGoes(key) => self.key_goes(*key).await?,
-            Act::Renew => {
+            Act::RenewByWord { word, at_once } => self.renew_by_word(*word, *at_once).await?,
+            Act::RenewBySignal => {
                 let leader = self.stage.leader().await;
-                self.stage.replicas[leader].ask_for_a_key()?;
+                let leader = &self.stage.replicas[leader];
+                if !leader.listens() {
+                    return Ok(Some("it does not listen yet".to_owned()));
+                }
+                self.bench.judge().renewals.signal();
+                leader.ask_for_a_key()?;
             }
             Act::Kill { clock_ahead } => return self.kill(*clock_ahead).await.map(Some),
             Act::Pause(time) => {
@@ -224,9 +249,31 @@ impl<'a> Performer<'a> {
     }
 
     async fn key_goes(&self, key: usize) -> anyhow::Result<()> {
+        self.bench.judge().renewals.let_go(&Keys::name(key));
         let secrets: Api<Secret> = Api::namespaced(self.stage.client.clone(), HOME);
         insist("delete a key", async || {
             secrets.delete(&Keys::name(key), &DeleteParams::default()).await
+        })
+        .await
+    }
+
+    async fn renew_by_word(&self, word: usize, at_once: bool) -> anyhow::Result<()> {
+        let word = format!("word-{word}");
+        self.bench.judge().renewals.ask(&word);
+        if at_once {
+            let secrets: Api<Secret> = Api::namespaced(self.stage.client.clone(), HOME);
+            let forget = Patch::Merge(json!({"data": {RENEWED_AT: null}}));
+            insist("have the last renewal forgotten", async || {
+                secrets
+                    .patch(INSTALLATION_SECRET, &PatchParams::default(), &forget)
+                    .await
+            })
+            .await?;
+        }
+        let rings: Api<SealingKeyRing> = Api::namespaced(self.stage.client.clone(), HOME);
+        let ask = Patch::Merge(json!({"spec": {"renew": word}}));
+        insist("ask for a key", async || {
+            rings.patch(RING, &PatchParams::default(), &ask).await
         })
         .await
     }

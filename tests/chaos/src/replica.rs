@@ -100,12 +100,16 @@ impl<'a> Replica<'a> {
         Ok(())
     }
 
+    /// Whether a signal would ask it for a new key, and not end it.
+    pub(crate) fn listens(&self) -> bool {
+        self.life
+            .as_ref()
+            .is_some_and(|life| life.born.elapsed() >= LISTENING)
+    }
+
     /// Asks it for a new key (SIGUSR1).
     pub(crate) fn ask_for_a_key(&self) -> anyhow::Result<()> {
         let Some(life) = &self.life else { return Ok(()) };
-        if life.born.elapsed() < LISTENING {
-            return Ok(());
-        }
         let process = i32::try_from(life.process.pid())?;
         let process = rustix::process::Pid::from_raw(process).context("a process id")?;
         // One that has ended meanwhile is started again by `tend`.

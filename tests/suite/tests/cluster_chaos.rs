@@ -1,17 +1,17 @@
-//! A minute of `cargo xtask chaos` from a fixed seed: its judge has nothing to say, and has had something
-//! to judge. Longer runs and other seeds are for people and schedules.
+//! A minute of `cargo xtask chaos` from a fixed seed, or more on a slow machine: its judge has nothing to
+//! say, and has had something to judge. Longer runs and other seeds are for people and schedules.
 
 use std::time::Duration;
 
 use seal_testbed::Program;
 
 // Compiling is part of the command, and so is coming to rest.
-const DEADLINE: Duration = Duration::from_secs(900);
+const DEADLINE: Duration = Duration::from_secs(1500);
 
 #[test]
 fn a_minute_of_chaos_ends_with_every_secret_right_and_none_that_ever_was_wrong() {
     let chaos = Program::new(env!("CARGO"))
-        .args(["xtask", "chaos", "--for", "60s", "--seed", "1"])
+        .args(["xtask", "chaos", "--for", "60s", "--seed", "1", "--judged", "50"])
         .current_dir(env!("CARGO_MANIFEST_DIR").as_ref())
         .deadline(DEADLINE)
         .run()
@@ -20,9 +20,9 @@ fn a_minute_of_chaos_ends_with_every_secret_right_and_none_that_ever_was_wrong()
     assert_eq!(chaos.code, 0, "{said}{}", chaos.err());
     let verdict = said.lines().last().unwrap_or_default();
     let numbers: Vec<usize> = verdict.split(' ').filter_map(|word| word.parse().ok()).collect();
-    let [acts, judged, violations] = numbers[..] else {
+    let [_, judged, keys, violations] = numbers[..] else {
         panic!("no verdict: {said}");
     };
     assert_eq!(violations, 0, "{said}");
-    assert!(acts > 100 && judged > 50, "{verdict}");
+    assert!(judged >= 50 && keys > 0, "{verdict}");
 }
