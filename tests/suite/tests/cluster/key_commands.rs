@@ -8,7 +8,8 @@ use seal_testbed::{ADMIN, Fault, FaultProxy, Gate, Process, Program, ProgramOutp
 use serde_json::{Value, json};
 
 use super::ground::{Controller, SOON, admin, built, place_of, plane};
-use super::key_ring::{ask, identity, keys, maps, told};
+use super::key_ring::backup::identity;
+use super::key_ring::{ask, keys, maps, told};
 
 const NO_RENEWAL: &[&str] = &["--all-namespaces=false", "--key-renew-period=0"];
 

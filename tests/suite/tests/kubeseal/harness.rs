@@ -14,6 +14,9 @@ use std::thread;
 
 use tempfile::TempDir;
 
+/// The manifest that most cases read.
+pub(crate) const SECRET: &str = include_str!("../../../vectors/kubeseal/secret.yaml");
+
 /// One invocation.
 pub(crate) struct Case {
     arguments: Vec<String>,
@@ -30,6 +33,16 @@ pub(crate) struct Done {
     pub(crate) stderr: String,
     /// Content and mode of every file that is new or changed.
     pub(crate) files: BTreeMap<String, (String, u32)>,
+}
+
+/// A case without input.
+pub(crate) fn run(arguments: &str) -> Case {
+    Case::new(arguments)
+}
+
+/// A case that seals what it reads.
+pub(crate) fn seal(input: &str) -> Case {
+    Case::new("--cert cert.pem -o yaml -n myns").stdin(input)
 }
 
 impl Case {
