@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::ground::{Controller, SOON, account, grant, key_secret, place_of, plane, sealing_key};
 use super::key_losses::{NO_RENEWAL, reason, secrets};
-use super::key_ring::{ask, identity, keys, told};
+use super::key_ring::backup::identity;
+use super::key_ring::{ask, keys, told};
 
 fn signal(process: &Process) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(process.pid()).unwrap()).unwrap();

@@ -10,13 +10,14 @@ use seal_testbed::{ADMIN, Program, tool, wait_for};
 use serde_json::{Value, json};
 
 use super::ground::{Controller, SOON, admin, built, key_secret, plane, sealing_key};
-use super::key_ring::{ask, identity, keys, maps, told};
+use super::key_ring::backup::identity;
+use super::key_ring::{ask, keys, maps, told};
 
 pub(super) const NO_RENEWAL: &[&str] = &[
     "--all-namespaces=false",
     "--key-renew-period=0",
-    "--leader-elect-lease-duration=3s",
-    "--leader-elect-renew-deadline=2s",
+    "--leader-elect-lease-duration=12s",
+    "--leader-elect-renew-deadline=9s",
     "--leader-elect-retry-period=300ms",
 ];
 

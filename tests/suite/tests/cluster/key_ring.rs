@@ -19,8 +19,8 @@ use super::ground::{Controller, SOON, account, admin, grant, key_secret, plane, 
 const NO_RENEWAL: &[&str] = &[
     "--all-namespaces=false",
     "--key-renew-period=0",
-    "--leader-elect-lease-duration=3s",
-    "--leader-elect-renew-deadline=2s",
+    "--leader-elect-lease-duration=12s",
+    "--leader-elect-renew-deadline=9s",
     "--leader-elect-retry-period=300ms",
 ];
 
