@@ -190,7 +190,7 @@ fn path(namespace: &str, name: &str) -> String {
 }
 
 // For a query: all but unreserved characters (RFC 3986, 2.3) as percent and two digits.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {

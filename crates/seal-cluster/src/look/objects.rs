@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{Look, Seen, Wanted, seen};
 use crate::installation::{INSTALLATION_SECRET, Installation};
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, encoded};
 use crate::watch::Watched;
 
 /// A SealedSecret, or the metadata of something that cannot be read as one.
@@ -88,7 +88,7 @@ impl Look {
                 };
             all.extend(list.items.into_iter().map(readable));
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => rest = format!("&continue={token}"),
+                Some(token) => rest = format!("&continue={}", encoded(&token)),
                 None => return Seen::Found(all),
             }
         }
@@ -196,4 +196,42 @@ impl Look {
 
 fn readable(object: Watched) -> SealedSecretSeen {
     object.0.map_err(|invalid| Box::new(invalid.metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use kube::Client;
+    use kube::client::Body;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_api_servers_word_for_the_rest_goes_back_to_it_as_it_came() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let answering = tower::service_fn({
+            let asked = Arc::clone(&asked);
+            move |request: Request<Body>| {
+                let query = request.uri().query().unwrap_or_default().to_owned();
+                let word = if query.contains("continue") {
+                    ""
+                } else {
+                    "a+b/c=&limit=1"
+                };
+                asked.lock().unwrap().push(query);
+                let answer = format!(r#"{{"metadata": {{"continue": "{word}"}}, "items": []}}"#);
+                async move { Ok::<_, Infallible>(Response::new(Body::from(answer.into_bytes()))) }
+            }
+        });
+        let look = Look::new(Client::new(answering, "seal"));
+        assert!(look.sealed_secrets("prod").await.found().is_some());
+        let asked = asked.lock().unwrap();
+        assert_eq!(
+            *asked,
+            ["limit=256", "limit=256&continue=a%2Bb%2Fc%3D%26limit%3D1"]
+        );
+    }
 }
