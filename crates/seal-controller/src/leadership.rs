@@ -78,7 +78,7 @@ impl Leadership {
         self.until(|standing| term(standing) != Some(led)).await;
     }
 
-    /// Returns when it leads no longer, or does for the first time, whichever `led` was not.
+    /// Returns when whether it leads is not what `led` says. A lead that was lost and won again meanwhile is not told.
     pub(crate) async fn turns(&mut self, led: bool) {
         self.until(|standing| term(standing).is_some() != led).await;
     }
