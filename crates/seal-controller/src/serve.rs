@@ -95,6 +95,7 @@ impl Running {
         metrics: Arc<Metrics>,
         election: &Election,
     ) -> anyhow::Result<Self> {
+        let told = signal(SignalKind::user_defined1())?;
         for (flag, instead) in settings.without_effect.given() {
             warn!("{flag} has no effect: {instead}");
         }
@@ -134,6 +135,7 @@ impl Running {
             metrics: Arc::clone(&shown.metrics),
             leadership: leadership.clone(),
             users,
+            told,
             said: Said::default(),
         };
         others.spawn(keeper.keep());

@@ -284,6 +284,7 @@ mod tests {
     use seal_cluster::keys::KeyState;
     use seal_cluster::secrets::Secrets;
     use seal_core::{Certificate, KeyRing, KeySize, PrivateKey, RingKey, SelfSigned, SystemRandom};
+    use tokio::signal::unix::{SignalKind, signal};
     use tokio::sync::watch;
 
     use super::*;
@@ -347,6 +348,7 @@ mod tests {
             metrics: Arc::new(Metrics::default()),
             leadership: Leadership::alone(),
             users,
+            told: signal(SignalKind::user_defined1()).unwrap(),
             said: Said::default(),
         }
     }

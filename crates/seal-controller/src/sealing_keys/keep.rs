@@ -16,7 +16,7 @@ use seal_api::SealingKeyRing;
 use seal_cluster::call::CallError;
 use seal_cluster::config_maps::{BACKUP, CERTIFICATES};
 use seal_cluster::{sealing_key_ring, watch};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -45,6 +45,8 @@ pub(crate) struct Keeper {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) leadership: Leadership,
     pub(crate) users: Arc<Users>,
+    /// SIGUSR1, listened for since the process began: whoever does not listen is ended by it.
+    pub(crate) told: Signal,
     pub(crate) said: Said,
 }
 
@@ -74,9 +76,6 @@ pub(super) struct Signalled {
 impl Keeper {
     /// Keeps them until the process ends. What fails is tried again without waiting for news.
     pub(crate) async fn keep(mut self) {
-        let Ok(mut told) = signal(SignalKind::user_defined1()) else {
-            return;
-        };
         let namespace = self.settings.namespace.clone();
         let mut secrets = watch::key_secrets(&self.client, &namespace);
         let mut others = futures::stream::select_all([
@@ -105,7 +104,7 @@ impl Keeper {
                     wake = soon;
                     continue;
                 }
-                _ = told.recv() => {
+                _ = self.told.recv() => {
                     let (_, last) = self.keys.installation.renewed();
                     asked.signal = Some(Signalled { last });
                 }

@@ -183,3 +183,26 @@ async fn a_word_that_a_new_installation_does_not_know_leaves_the_status() {
     let _controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
     told(namespace, |status| status.renewed.is_none()).await;
 }
+
+#[tokio::test]
+async fn a_signal_before_there_is_a_key_ends_nothing_and_is_heard_later() {
+    let namespace = "demand-early";
+    grant(namespace).await.unwrap();
+    let kubeconfig = plane().await.kubeconfig(&account(namespace)).await.unwrap();
+    let flags = [NO_RENEWAL, &["--require-existing-key"]].concat();
+    let mut controller = Controller::launch(namespace, &flags, &kubeconfig).await.unwrap();
+    let waits = wait_for("its complaint", SOON, async || {
+        let log = controller.process.log();
+        Ok(log.contains("--require-existing-key forbids").then_some(()))
+    });
+    waits.await.unwrap();
+    signal(&controller.process);
+    let (key, certificate) = sealing_key("2020-01-01T00:00:00Z");
+    let secret = key_secret("restored", &key.to_pkcs1_pem(), certificate.pem());
+    let secret = serde_json::from_value(secret).unwrap();
+    let secrets = secrets(namespace).await;
+    secrets.create(&PostParams::default(), &secret).await.unwrap();
+    controller.wait_until_ready().await.unwrap();
+    let made = async || Ok((keys(namespace).await.len() == 2).then_some(()));
+    wait_for("the key that was asked for", SOON, made).await.unwrap();
+}
