@@ -103,8 +103,9 @@ mod tests {
     #[test]
     fn only_what_the_installation_wrote_is_proven_and_only_as_it_wrote_it() {
         let key = |byte| InstallationKey::from_bytes(&[byte; InstallationKey::LENGTH]).unwrap();
+        let file = |text: &str| Some([(BACKUP_FILE.to_owned(), text.to_owned())].into());
         let mut map = ConfigMap {
-            data: Some([(BACKUP_FILE.to_owned(), "file".to_owned())].into()),
+            data: file("file"),
             ..ConfigMap::default()
         };
         map.metadata.annotations = Some([(BACKED_UP_KEYS.to_owned(), "SHA256:a".to_owned())].into());
@@ -127,7 +128,7 @@ mod tests {
             annotate(&mut other, annotation, text.to_owned());
             assert!(!is_proven(&other, &key(1)), "{annotation}");
         }
-        map.data = Some([(BACKUP_FILE.to_owned(), "garbage".to_owned())].into());
+        map.data = file("garbage");
         assert!(!is_proven(&map, &key(1)));
     }
 
