@@ -23,7 +23,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{ControlPlane, wait_for};
 
-const START_DEADLINE: Duration = Duration::from_secs(20);
+const START_DEADLINE: Duration = Duration::from_secs(60);
 const SUPERVISOR: &str = env!("SEAL_TESTBED_SUPERVISOR");
 
 /// A program running beside a control plane, in its network. Dropping it kills it and its descendants.

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A program about to run. It sees no `KUBECONFIG` but one given here.
 pub struct Program {
@@ -77,7 +77,7 @@ impl Program {
         self
     }
 
-    /// After this it is killed and running it is an error; a minute otherwise.
+    /// After this it is killed and running it is an error; three minutes otherwise.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

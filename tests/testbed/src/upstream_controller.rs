@@ -10,7 +10,7 @@ use crate::{ADMIN, ControlPlane, Process, tool, wait_for};
 
 const NAME: &str = "sealed-secrets-controller";
 const PORT: u16 = 8080;
-const READY_DEADLINE: Duration = Duration::from_secs(60);
+const READY_DEADLINE: Duration = Duration::from_secs(180);
 
 /// A running upstream controller with the rights of an administrator; ends when it is dropped.
 pub struct UpstreamController {

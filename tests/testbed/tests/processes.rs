@@ -7,6 +7,7 @@ use seal_testbed::{
     wait_for,
 };
 
+const SOON: Duration = Duration::from_secs(120);
 const SECRET: &str = r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"mine","namespace":"default"},"stringData":{"password":"#;
 
 #[tokio::test]
@@ -32,9 +33,7 @@ async fn real_kubeseal_reaches_the_real_controller_through_the_service_proxy() {
 
     let secrets: kube::Api<k8s_openapi::api::core::v1::Secret> =
         kube::Api::namespaced(plane.client(ADMIN).await.unwrap(), "default");
-    let opened = wait_for("the Secret", Duration::from_secs(20), async || {
-        Ok(secrets.get_opt("mine").await?)
-    });
+    let opened = wait_for("the Secret", SOON, async || Ok(secrets.get_opt("mine").await?));
     let data = opened.await.unwrap().data.unwrap();
     assert_eq!(data["password"].0, canary.text().as_bytes());
     let account = "kube-system:sealed-secrets-controller";
@@ -62,10 +61,8 @@ async fn process_logs_pauses_ends_when_told_and_takes_its_children_along() {
             [("WORD", "heard".to_owned())],
         )
     };
-    let deadline = Duration::from_secs(10);
-
     let polite = sh("trap 'echo bye; exit 3' TERM; echo $WORD; while :; do sleep 0.05; done").unwrap();
-    wait_for("its first word", deadline, async || {
+    wait_for("its first word", SOON, async || {
         Ok(polite.log().contains("heard").then_some(()))
     })
     .await
@@ -74,18 +71,18 @@ async fn process_logs_pauses_ends_when_told_and_takes_its_children_along() {
     let state = std::fs::read_to_string(format!("/proc/{}/stat", polite.pid())).unwrap();
     assert_eq!(state.split(' ').nth(2), Some("T"));
     polite.resume().unwrap();
-    assert_eq!(polite.terminate(deadline).await.unwrap(), 3);
+    assert_eq!(polite.terminate(SOON).await.unwrap(), 3);
     assert_eq!(polite.log(), "heard\nbye\n");
 
     let parent = sh("sleep 1000 & echo $!; wait").unwrap();
-    let child = wait_for("its child", deadline, async || {
+    let child = wait_for("its child", SOON, async || {
         Ok(parent.log().trim().parse::<u32>().ok())
     })
     .await
     .unwrap();
     parent.kill();
     let gone = async || Ok((!std::path::Path::new(&format!("/proc/{child}/cmdline")).exists()).then_some(()));
-    wait_for("its child to be gone", deadline, gone).await.unwrap();
+    wait_for("its child to be gone", SOON, gone).await.unwrap();
 }
 
 #[tokio::test]
@@ -109,7 +106,7 @@ async fn process_in_a_pods_clothes_finds_its_credentials_where_pods_do() {
         .await
         .unwrap();
 
-    let ended = wait_for("its end", Duration::from_secs(10), async || pod.exit_code());
+    let ended = wait_for("its end", SOON, async || pod.exit_code());
     assert_eq!(ended.await.unwrap(), 0);
     let port = plane.url().rsplit(':').next().unwrap().to_owned();
     assert!(pod.log().starts_with(&format!("{port}\nseal")), "{}", pod.log());

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::{ADMIN, ControlPlane, network};
 use crate::wait_for;
 
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 const FIELD_MANAGER: &str = "seal-testbed";
 
 impl ControlPlane {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use axum::http::{Method, Uri};
 use tokio::sync::watch;
 
+const HELD_DEADLINE: Duration = Duration::from_secs(120);
+
 /// What happens to a request.
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -159,8 +161,14 @@ impl Default for Gate {
 
 impl Gate {
     /// Returns when a request is being held.
+    ///
+    /// # Panics
+    /// When none comes within two minutes: a test that waits for ever says nothing.
     pub async fn is_holding(&self) {
-        drop(self.state.subscribe().wait_for(|state| state.waiting > 0).await);
+        let mut state = self.state.subscribe();
+        let held = state.wait_for(|state| state.waiting > 0);
+        let held = tokio::time::timeout(HELD_DEADLINE, held).await;
+        drop(held.expect("a request that is held"));
     }
 
     /// Lets all pass, now and later.
