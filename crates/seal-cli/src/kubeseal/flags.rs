@@ -28,6 +28,8 @@ pub(super) struct Options {
     pub(super) name: String,
     pub(super) from_file: Vec<String>,
     pub(super) scope: Scope,
+    /// Whether somebody said so, be it the default.
+    pub(super) scope_given: bool,
     pub(super) reencrypt: bool,
     pub(super) recovery_unseal: bool,
     pub(super) recovery_keys: Vec<String>,
@@ -98,11 +100,14 @@ impl Setter {
             }
             Self::List(list) => list(options).extend(split_csv(value)?),
             Self::Repeated(list) => list(options).push(value.to_owned()),
-            Self::Scope if value.is_empty() => options.scope = Scope::default(),
             Self::Scope => {
-                options.scope = value
-                    .parse()
-                    .map_err(|error: seal_core::InvalidScope| error.to_string())?;
+                options.scope_given = !value.is_empty();
+                options.scope = match value {
+                    "" => Scope::default(),
+                    named => named
+                        .parse()
+                        .map_err(|error: seal_core::InvalidScope| error.to_string())?,
+                };
             }
             Self::Log(check) => check(value)?,
             Self::LogSwitch => {

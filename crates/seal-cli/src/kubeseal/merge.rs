@@ -53,7 +53,7 @@ pub(super) fn merge_into(
     let namespace_source = NamespaceSource::new(&options.connection);
     for mut secret in secrets {
         let target = choose(&targets, &secret, path)?;
-        if options.scope != Scope::default() && options.scope != target.scope {
+        if options.scope_given && options.scope != target.scope {
             return Err(Failure::MergeScope {
                 path: path.clone(),
                 asked: options.scope,

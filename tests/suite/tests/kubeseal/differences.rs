@@ -147,6 +147,18 @@ fn merging_seals_with_the_scope_of_the_target() {
         "stringData: {added: x}\nmetadata: {name: x}\n",
     );
     assert_eq!(done.code, Some(0), "{done:?}");
+    // Also where the scope that is asked for is the default.
+    let (done, result) = merged(
+        "target.yaml",
+        &target,
+        "--scope strict",
+        "stringData: {added: x}\nmetadata: {name: x}\n",
+    );
+    assert_eq!(
+        (done.code, result.as_str()),
+        (Some(1), target.as_str()),
+        "{done:?}"
+    );
     let strict = std::fs::read_to_string(super::harness::vectors().join("sealed.yaml")).unwrap();
     let (done, result) = merged(
         "target.yaml",
