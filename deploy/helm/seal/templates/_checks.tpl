@@ -17,7 +17,13 @@
 {{- /* A Deployment's selector cannot change, and its Service's would before that is found out. */ -}}
 {{- $labels := .spec.selector.matchLabels -}}
 {{- if ne (toJson $labels) (include "seal.selector" $ | fromYaml | toJson) -}}
-{{- fail (printf "the Deployment %s selects other pods: upgrade with --set nameOverride=%s, or delete it first" $name (get $labels "app.kubernetes.io/name")) -}}
+{{- $mended := dict "app.kubernetes.io/name" (get $labels "app.kubernetes.io/name") "app.kubernetes.io/instance" $.Release.Name -}}
+{{- $what := printf "the Deployment %s selects other pods" $name -}}
+{{- $delete := printf "delete it first (keys, objects and Secrets stay): kubectl delete deployment %s -n %s" $name (include "seal.namespace" $) -}}
+{{- if eq (toJson $labels) (toJson $mended) -}}
+{{- fail (printf "%s: upgrade with --set nameOverride=%s, or %s" $what (get $labels "app.kubernetes.io/name") $delete) -}}
+{{- end -}}
+{{- fail (printf "%s, and is not of the release %s: take another name with fullnameOverride, or %s" $what $.Release.Name $delete) -}}
 {{- end -}}
 {{- if not (hasPrefix (printf "%s-" $.Chart.Name) (dig "metadata" "labels" "helm.sh/chart" "" .)) -}}
 {{- include "seal.checkOwnedCrds" $ -}}

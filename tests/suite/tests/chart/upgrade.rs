@@ -6,7 +6,7 @@ use std::fs;
 use seal_testbed::{ControlPlane, Program, sealed_secrets_chart};
 use serde_json::{Value, json};
 
-use super::ground::{Shell, object, objects, ours, rendered_as};
+use super::ground::{Shell, object, objects, ours, plane, rendered_as};
 use super::releases::SEALED;
 
 const NAMESPACE: &str = "kube-system";
@@ -201,6 +201,64 @@ fn expect_refusals(shell: &Shell<'_>, ours: &str) {
         assert!(refused.err().contains(words), "{}", refused.err());
     }
     assert_eq!(home(shell, SAME[1]), service);
+}
+
+#[tokio::test]
+async fn a_deployment_of_another_release_is_told_from_one_that_a_value_makes_ours() {
+    let shell = Shell::on(plane().await).await;
+    let (chart, namespace) = (ours(), "standing");
+    let chart = chart.to_str().unwrap();
+    shell.plane.namespace(namespace).await.unwrap();
+    let selectors: [(Value, Option<&str>); 3] = [
+        // As upstream's chart and its plain manifests leave it, and as ours under another release's name.
+        (
+            json!({"app.kubernetes.io/name": "sealed-secrets", "app.kubernetes.io/instance": "seal"}),
+            Some("--set nameOverride=sealed-secrets, or delete it first"),
+        ),
+        (json!({"name": "sealed-secrets-controller"}), None),
+        (
+            json!({"app.kubernetes.io/name": "seal", "app.kubernetes.io/instance": "sealed-secrets"}),
+            None,
+        ),
+    ];
+    for (labels, helps) in selectors {
+        let name = "sealed-secrets-controller";
+        let deployment = json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "selector": {"matchLabels": &labels},
+                "template": {
+                    "metadata": {"labels": &labels},
+                    "spec": {"containers": [{"name": "controller", "image": "nobody.invalid/none"}]},
+                },
+            },
+        });
+        shell.kubectl_reading(&["apply", "--filename", "-"], &deployment.to_string());
+        let full_name = format!("fullnameOverride={name}");
+        let refused = shell.helm(&[
+            "install",
+            "seal",
+            chart,
+            "--namespace",
+            namespace,
+            "--set",
+            &full_name,
+        ]);
+        assert_ne!(refused.code, 0);
+        let said = refused.err();
+        match helps {
+            Some(helps) => assert!(said.contains(helps), "{said}"),
+            None => assert!(
+                said.contains("is not of the release seal") && !said.contains("nameOverride="),
+                "{said}"
+            ),
+        }
+        let delete = format!("kubectl delete deployment {name} -n {namespace}");
+        assert!(said.contains(&delete), "{said}");
+        shell.kubectl(&["delete", "deployment", name, "--namespace", namespace]);
+    }
 }
 
 /// Nothing of upstream's pod is left in ours.
