@@ -14,7 +14,7 @@ use seal_cluster::installation::Demand;
 
 use super::keep::{Asked, Keeper};
 use super::renewal::{self, Occasion, Verdict};
-use super::report::{Backup, Complaint};
+use super::report::{self, Backup, Complaint};
 use super::retirement::{self, User};
 use super::{Keys, KeysError, ListedKey, backup};
 
@@ -86,6 +86,8 @@ impl Keeper {
         let (renewed, last) = self.keys.installation.renewed();
         asked.signal.take_if(|signal| signal.last != last);
         let word = ring.and_then(|ring| ring.spec.renew.as_deref());
+        // Where the installation's Secret was lost, the status still tells which word was done.
+        let renewed = renewed.or_else(|| report::renewed(ring));
         let word = word.filter(|word| renewed.as_deref() != Some(word));
         // What the last look was about: if somebody else makes that key meanwhile, it is found made.
         let epoch = self.keys.installation.epoch();

@@ -164,7 +164,12 @@ impl Keeper {
         if let Some(ring) = &ring {
             let report = Report {
                 keys: &keys,
-                renewed: self.keys.installation.renewed().0,
+                renewed: self
+                    .keys
+                    .installation
+                    .renewed()
+                    .0
+                    .or_else(|| report::renewed(Some(ring))),
                 held: &kept.held,
                 backup: &kept.backup,
                 complaints: &complaints,

@@ -77,6 +77,11 @@ pub(super) struct Report<'a> {
     pub(super) complaints: &'a [Complaint],
 }
 
+/// The word that was done last, as the status of `ring` tells it.
+pub(super) fn renewed(ring: Option<&SealingKeyRing>) -> Option<String> {
+    ring?.status.as_ref()?.renewed.clone()
+}
+
 /// The status of `ring`; a condition's times move only with the condition.
 pub(super) fn status(ring: &SealingKeyRing, report: &Report<'_>, now: Timestamp) -> SealingKeyRingStatus {
     let before = ring.status.as_ref().map_or(&[][..], |status| &status.conditions);

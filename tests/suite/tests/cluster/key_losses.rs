@@ -207,6 +207,45 @@ async fn a_key_that_seals_and_goes_missing_is_followed_by_a_new_one_and_not_by_w
 }
 
 #[tokio::test]
+async fn a_word_that_was_done_is_not_done_again_where_all_secrets_were_lost_and_the_keys_restored() {
+    let namespace = "loss-all";
+    let flags = [NO_RENEWAL, &["--require-existing-key=true"]].concat();
+    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
+    ask(namespace, json!({"renew": "one"})).await;
+    told(namespace, |status| status.renewed.as_deref() == Some("one")).await;
+    drop(controller);
+    let secrets = secrets(namespace).await;
+    let saved = keys(namespace).await;
+    assert_eq!(saved.len(), 2);
+    for key in &saved {
+        let name = key.metadata.name.as_ref().unwrap();
+        secrets.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+    secrets
+        .delete("seal-installation-key", &DeleteParams::default())
+        .await
+        .unwrap();
+    for key in saved {
+        secrets.create(&PostParams::default(), &bare(key)).await.unwrap();
+    }
+    for pass in ["first", "after a restart"] {
+        let controller = Controller::start(namespace, &flags).await.unwrap();
+        // Whatever is asked is seen in the same pass.
+        let backup = json!({"renew": "one", "backup": {"recipients": [identity().1]}});
+        ask(namespace, backup).await;
+        let status = told(namespace, |status| reason(status, "BackupStale").0 == "BackedUp").await;
+        assert_eq!(status.renewed.as_deref(), Some("one"), "{pass}");
+        assert_eq!(keys(namespace).await.len(), 2, "{pass}");
+        drop(controller);
+    }
+    // Another word counts.
+    let _controller = Controller::start(namespace, &flags).await.unwrap();
+    ask(namespace, json!({"renew": "two"})).await;
+    told(namespace, |status| status.renewed.as_deref() == Some("two")).await;
+    assert_eq!(keys(namespace).await.len(), 3);
+}
+
+#[tokio::test]
 async fn a_key_that_seals_and_is_said_to_be_compromised_by_hand_is_followed_without_a_complaint() {
     let namespace = "loss-relabelled";
     let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
