@@ -48,11 +48,22 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let settings = Arc::new(settings);
     let (namespace, version) = (&settings.namespace, env!("CARGO_PKG_VERSION"));
     info!(namespace, version, "Starting sealed-secrets controller");
+    if settings.namespace_assumed {
+        warn!(
+            namespace,
+            "this is no pod and POD_NAMESPACE is not set: sealing keys and Lease are kept in this namespace"
+        );
+    }
     let metrics = Arc::new(match settings.metrics_omit_secret_labels {
         true => Metrics::default().nameless(),
         false => Metrics::default(),
     });
-    let config = Config::infer().await.context("no cluster to talk to")?;
+    // The error repeats its own cause.
+    let config = Config::infer().await.map_err(|error| {
+        anyhow::anyhow!(
+            "no cluster to talk to: this is no pod, and no kubeconfig can be used ({error}); name one with KUBECONFIG"
+        )
+    })?;
     let mut election = Election::stand(config, &settings, Arc::clone(&metrics))?;
     let result = run(Arc::clone(&settings), metrics, &mut election, ended).await;
     election.resign().await;

@@ -7,6 +7,7 @@ mod go_values;
 mod label_selector;
 mod leader_election;
 mod recipients;
+mod surroundings;
 #[cfg(test)]
 mod upstream_flags;
 mod without_effect;
@@ -32,8 +33,7 @@ use go_values::{
 };
 use label_selector::label_selector;
 use recipients::Recipients;
-
-const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+use surroundings::{OUTSIDE, own_namespace, pod_name};
 
 /// Which of two keys is the newer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -69,7 +69,8 @@ pub enum HttpApi {
 #[command(
     name = "seal-controller",
     about = "Opens SealedSecrets inside a cluster",
-    disable_version_flag = true
+    disable_version_flag = true,
+    after_help = OUTSIDE
 )]
 pub struct Settings {
     /// Beginning of the names of generated key Secrets; the Secret of just that name is a key as well
@@ -201,6 +202,9 @@ pub struct Settings {
     /// The controller's own namespace; else that of the pod, else `default`
     #[arg(skip)]
     pub namespace: String,
+    /// Whether nothing said so
+    #[arg(skip)]
+    pub namespace_assumed: bool,
     /// The name of the controller's pod, or of its machine
     #[arg(skip)]
     pub pod_name: String,
@@ -243,7 +247,9 @@ impl Settings {
                 format!("--backup-recipients (SEALED_SECRETS_BACKUP_RECIPIENTS): number {number} is {fault}");
             return Err(Self::command().error(ErrorKind::ValueValidation, what));
         }
-        settings.namespace = own_namespace();
+        let told = own_namespace();
+        settings.namespace_assumed = told.is_none();
+        settings.namespace = told.unwrap_or_else(|| "default".to_owned());
         settings.pod_name = pod_name();
         Ok(settings)
     }
@@ -349,26 +355,6 @@ fn blamed(error: clap::Error, arguments: &[OsString]) -> clap::Error {
     Settings::command().error(error.kind(), format!("{variable}: {text}"))
 }
 
-fn own_namespace() -> String {
-    let named = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    std::env::var("POD_NAMESPACE")
-        .ok()
-        .and_then(named)
-        .or_else(|| {
-            std::fs::read_to_string(SERVICE_ACCOUNT_NAMESPACE)
-                .ok()
-                .and_then(named)
-        })
-        .unwrap_or_else(|| "default".to_owned())
-}
-
-fn pod_name() -> String {
-    let given = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
-    given("POD_NAME")
-        .or_else(|| given("HOSTNAME"))
-        .unwrap_or_else(|| "seal-controller".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,6 +379,20 @@ mod tests {
         assert_eq!(settings.listen_metrics().port(), 8081);
         assert_eq!((settings.rate_limit, settings.rate_limit_burst), (2, 2));
         assert!(settings.accept_deprecated_v1_data && settings.update_status && !settings.skip_recreate);
+    }
+
+    #[test]
+    fn the_help_names_what_it_takes_to_run_outside_a_cluster() {
+        let help = Settings::command().render_long_help().to_string();
+        for name in ["POD_NAMESPACE", "POD_NAME ", "KUBECONFIG"] {
+            assert!(help.contains(&format!("  {name}")), "{help}");
+        }
+        let settings = read(&[]).unwrap();
+        let told = std::env::var_os("POD_NAMESPACE").is_some();
+        assert_eq!(
+            settings.namespace_assumed,
+            !told && settings.namespace == "default"
+        );
     }
 
     #[test]
