@@ -14,6 +14,7 @@ use seal_api::annotations::KEY_LABEL;
 use seal_api::{SealedSecret, SealingKeyRing};
 
 const FORBIDDEN: u16 = 403;
+const NOT_FOUND: u16 = 404;
 
 /// A SealedSecret, or the metadata of something that cannot be read as one.
 pub type Watched = DeserializeGuard<SealedSecret>;
@@ -160,6 +161,12 @@ fn described(error: &watcher::Error) -> String {
         watcher::Error::NoResourceVersion => ("listing", None),
     };
     match cause {
+        // Secrets every cluster knows.
+        Some(kube::Error::Api(status)) if status.code == NOT_FOUND => {
+            format!(
+                "{doing}, 404: the cluster does not know SealedSecrets; apply crds/bitnami.com_sealedsecrets.yaml"
+            )
+        }
         Some(kube::Error::Api(status)) => format!("{doing}, {} {}", status.code, status.reason),
         Some(kube::Error::SerdeError(_)) => format!("{doing}, an answer that cannot be read"),
         Some(_) => format!("{doing}, no connection"),
