@@ -11,9 +11,10 @@ mod objects;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use seal_api::SealingKeyRing;
 use seal_cluster::config_maps::{BACKUP, CERTIFICATES};
 use seal_cluster::look::{Look, Seen};
-use seal_core::Certificate;
+use seal_core::{Certificate, Fingerprint};
 
 use crate::arguments::DoctorArguments;
 use crate::command_error::CommandError;
@@ -79,6 +80,7 @@ async fn look_over(
     let keys = keys::Keys::gather(look, &controller).await;
     let published = certificates::published(look.config_map(&home, CERTIFICATES).await);
     let backup = look.config_map(&home, BACKUP).await;
+    let ring = look.sealing_key_ring(&home).await;
     let access = access::Accesses::gather(look, &controller, namespace).await;
     let objects = objects::Objects::gather(look, namespace).await;
     let definition = look.definition().await;
@@ -97,7 +99,12 @@ async fn look_over(
     ];
     running.extend(names.judge(&controller));
     let mut sealing = keys.judge(served, now);
-    sealing.push(keys::backup(&backup, served));
+    // Where the controller does not answer, what is noted tells.
+    let told = || controller_says(&ring);
+    sealing.push(keys::backup(
+        &backup,
+        served.or_else(|| keys.chosen()).or_else(told),
+    ));
     let mut certificates = vec![health::certificate(&controller.certificate, now)];
     certificates.extend(certificates::judge(
         served,
@@ -117,4 +124,11 @@ async fn look_over(
             section("SealedSecrets", objects.judge()),
         ],
     })
+}
+
+// The key that the status of the SealingKeyRing calls the one that seals.
+fn controller_says(ring: &Seen<SealingKeyRing>) -> Option<Fingerprint> {
+    let status = ring.found()?.status.as_ref()?;
+    let sealing = status.keys.iter().find(|key| key.primary)?;
+    sealing.fingerprint.parse().ok()
 }

@@ -6,7 +6,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Event, Service};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::{ObjectList, ObjectMeta};
 use seal_api::annotations::KEY_LABEL;
-use seal_api::{SealedSecret, Secret};
+use seal_api::sealing_key_ring::NAME;
+use seal_api::{SealedSecret, SealingKeyRing, Secret};
 use seal_core::InstallationKey;
 use serde::Deserialize;
 
@@ -151,6 +152,13 @@ impl Look {
     pub async fn deployment(&self, namespace: &str, name: &str) -> Seen<Deployment> {
         let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
         self.get(&path, wanted("get", "deployments.apps", namespace))
+            .await
+    }
+
+    /// What is asked of the sealing keys in that namespace, and the controller's answer.
+    pub async fn sealing_key_ring(&self, namespace: &str) -> Seen<SealingKeyRing> {
+        let path = format!("/apis/sealops.dev/v1alpha1/namespaces/{namespace}/sealingkeyrings/{NAME}");
+        self.get(&path, wanted("get", "sealingkeyrings.sealops.dev", namespace))
             .await
     }
 

@@ -54,6 +54,11 @@ impl Keys {
         Self { keys, primary }
     }
 
+    /// The key that was chosen to seal, if that could be seen.
+    pub(super) fn chosen(&self) -> Option<Fingerprint> {
+        self.primary.as_ref()?.parse().ok()
+    }
+
     /// The keys that open, if they could be seen.
     pub(super) fn fingerprints(&self) -> Option<Vec<Fingerprint>> {
         let keys = self.keys.found()?.iter();
@@ -124,7 +129,7 @@ impl Keys {
 }
 
 /// Whether the key that seals is in the backup.
-pub(super) fn backup(seen: &Seen<ConfigMap>, served: Option<Fingerprint>) -> Check {
+pub(super) fn backup(seen: &Seen<ConfigMap>, sealing: Option<Fingerprint>) -> Check {
     let about = "backup";
     let backup = match seen {
         Seen::Found(backup) => backup,
@@ -153,7 +158,7 @@ pub(super) fn backup(seen: &Seen<ConfigMap>, served: Option<Fingerprint>) -> Che
         0 => format!("it holds {}", counted(held.len())),
         count => format!("it holds {} and {count} retired", counted(held.len())),
     };
-    match served.map(|served| held.contains(&served.to_string().as_str())) {
+    match sealing.map(|sealing| held.contains(&sealing.to_string().as_str())) {
         None => Check::unknown(about, format!("{holds}; whether the one that seals is among them is not known")),
         Some(true) => Check::ok(about, format!("{holds}, the one that seals among them")),
         Some(false) => Check::warning(about, format!("{holds}, and not the one that seals"))
