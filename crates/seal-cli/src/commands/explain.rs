@@ -11,9 +11,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use seal_api::SealedSecret;
+use seal_api::annotations::KEY_LABEL;
+use seal_api::{SealedSecret, Secret};
+use seal_cluster::keys::{KeyState, read_key};
 use seal_cluster::look::{Look, Seen};
-use seal_core::{KeyRing, ObjectName};
+use seal_core::{Fingerprint, KeyRing, ObjectName};
 use seal_engine::{FaultKind, catalogue};
 
 use crate::arguments::ExplainArguments;
@@ -228,7 +230,22 @@ async fn surroundings(
         secret: look.secret_metadata(namespace, name).await,
         events: look.events(namespace, name).await,
         installation: look.installation_key(home).await,
+        disused: disused(look, home).await,
     }
+}
+
+async fn disused(look: &Look, home: &str) -> Vec<(Fingerprint, KeyState)> {
+    let secrets = look.key_secrets(home).await;
+    let state = |secret: &Secret| {
+        let label = secret.metadata.labels.as_ref()?.get(KEY_LABEL)?;
+        KeyState::of_label(label).filter(|state| *state != KeyState::Active)
+    };
+    let keys = secrets.found().into_iter().flatten();
+    keys.filter_map(|secret| {
+        let state = state(secret)?;
+        Some((read_key(secret).ok()?.fingerprint(), state))
+    })
+    .collect()
 }
 
 fn nothing_there<T>(about: &str, namespace: &str, by_secret: bool, secret: &Seen<T>) -> CommandError {

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use seal_api::SealedSecret;
-use seal_core::Scope;
+use seal_cluster::keys::KeyState;
+use seal_core::{Fingerprint, Scope};
 use seal_engine::{Fault, FaultKind, catalogue, sealed_secret};
 
 use super::conditions;
 use super::judge::{Facts, Recorded};
-use crate::report::Check;
+use crate::report::{Check, State};
 
 const LEGACY: &str = "spec.data (legacy)";
 
@@ -79,25 +80,31 @@ fn well_formed(facts: &Facts, entry: &str, bits: usize, recorded: &Recorded, tol
         .and_then(|examined| examined.entries.get(entry));
     match examined {
         Some(Ok(key)) => {
-            return Check::ok(about, format!("opens; {key_of}, {key}")).fact("key", key.to_string());
+            return of_key(facts, *key, about, &format!("opens; {key_of}, {key}"));
         }
         Some(Err(fault)) => return Check::fault(about, fault).also(&key_of),
         None => {}
-    }
-    if let Some(line) = told.filter(|line| !is_about_template(line)) {
-        let what = format!("the controller says: {line}\n{key_of}; which one is unknown");
-        return Check::failed(about, what);
     }
     let known = match recorded {
         Recorded::Proven(record) => record.key_of(entry).ok_or("the record does not name it"),
         Recorded::Unproven(why) => Err(why.as_str()),
     };
+    if let Some(line) = told.filter(|line| !is_about_template(line)) {
+        let said = format!("the controller says: {line}\n{key_of}");
+        return match known {
+            Ok(key) => {
+                let mut check = of_key(facts, key, about, &format!("{said}, {key}, when it opened"));
+                check.state = State::Failed;
+                check
+            }
+            Err(_) => Check::failed(about, format!("{said}; which one is unknown")),
+        };
+    }
     match (known, &facts.surroundings) {
-        (Ok(key), _) => Check::ok(
-            about,
-            format!("opened; {key_of}, {key}, as the controller recorded"),
-        )
-        .fact("key", key.to_string()),
+        (Ok(key), _) => {
+            let what = format!("opened; {key_of}, {key}, as the controller recorded");
+            of_key(facts, key, about, &what)
+        }
         (Err(why), Some(_)) if conditions::is_opened(&facts.object) => {
             Check::ok(about, format!("opened; {key_of}, which one is unknown: {why}"))
         }
@@ -106,6 +113,27 @@ fn well_formed(facts: &Facts, entry: &str, bits: usize, recorded: &Recorded, tol
         (Err(_), None) => Check::unknown(about, format!("well-formed; {key_of}"))
             .remedy("whether it opens takes the private keys: --keys FILE"),
     }
+}
+
+// What a value comes to that this key opens, or opened: it may be out of use meanwhile.
+fn of_key(facts: &Facts, key: Fingerprint, about: &str, what: &str) -> Check {
+    let disused = facts.surroundings.iter().flat_map(|around| &around.disused);
+    let state = disused
+        .filter(|(disused, _)| *disused == key)
+        .map(|(_, state)| *state);
+    let check = match state.last() {
+        None | Some(KeyState::Active) => Check::ok(about, what),
+        Some(KeyState::Retired) => Check::warning(about, format!("{what}\nthat key is retired: it opens nothing any longer"))
+            .code("retired-key")
+            .remedy("seal the value again, or make the key's Secret active again: its label sealedsecrets.bitnami.com/sealed-secrets-key"),
+        Some(KeyState::Compromised) => Check::warning(
+            about,
+            format!("{what}\nthat key is compromised: it opens nothing any longer, and whoever holds it can read this value"),
+        )
+        .code("compromised-key")
+        .remedy("change the value where it is used, and seal the new one"),
+    };
+    check.fact("key", key.to_string())
 }
 
 /// A check for each template at fault, or one for all that are not.

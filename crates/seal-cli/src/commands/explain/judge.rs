@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::{SealedSecret, annotations};
+use seal_cluster::keys::KeyState;
 use seal_cluster::look::Seen;
 use seal_cluster::status::recorded;
-use seal_core::InstallationKey;
+use seal_core::{Fingerprint, InstallationKey};
 use seal_engine::{Fault, FaultClass, Record, catalogue, sealed_secret};
 
 use super::{conditions, entries, owner};
@@ -32,6 +33,8 @@ pub(super) struct Surroundings {
     pub(super) events: Seen<Vec<Event>>,
     /// What proves the controller's records, for those who may read it.
     pub(super) installation: Seen<InstallationKey>,
+    /// The keys that stand and open nothing any longer, as far as they may be seen.
+    pub(super) disused: Vec<(Fingerprint, KeyState)>,
 }
 
 /// What the controller recorded of an object, as far as it can be believed (S19).

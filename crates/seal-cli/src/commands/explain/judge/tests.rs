@@ -47,6 +47,7 @@ fn around(secret: Seen<ObjectMeta>) -> Option<Surroundings> {
         secret,
         events: Seen::Found(Vec::new()),
         installation: Seen::Absent,
+        disused: Vec::new(),
     })
 }
 
@@ -113,8 +114,39 @@ fn a_healthy_object_has_no_finding_and_its_key_is_named_only_when_the_record_is_
             secret: Seen::Found(secret),
             events: Seen::Found(Vec::new()),
             installation,
+            disused: Vec::new(),
         }),
     };
+    // A key that is out of use is named as such, while all is well and when it is not.
+    for (state, code) in [
+        (KeyState::Retired, "retired-key"),
+        (KeyState::Compromised, "compromised-key"),
+    ] {
+        let mut facts = with(kept.clone(), Seen::Found(installation()), ours());
+        facts.surroundings.as_mut().unwrap().disused = vec![(fingerprint, state)];
+        let report = judged(&facts);
+        let found = check(&report, "a");
+        assert_eq!(
+            (found.state, found.code.as_deref()),
+            (State::Warning, Some(code)),
+            "{}",
+            found.what
+        );
+        let conditions = &mut facts.object.status.as_mut().unwrap().conditions;
+        let record = conditions.last().unwrap().clone();
+        let message = "no key could decrypt secret (a): sealed with a key that is not here";
+        *conditions = serde_json::from_value(failed(None, message, "")).unwrap();
+        conditions.push(record);
+        let report = judged(&facts);
+        let found = check(&report, "a");
+        assert_eq!(
+            (found.state, found.code.as_deref()),
+            (State::Failed, Some(code)),
+            "{}",
+            found.what
+        );
+        assert!(found.what.contains(&fingerprint.to_string()), "{}", found.what);
+    }
     let proven = judged(&with(kept.clone(), Seen::Found(installation()), ours()));
     assert_eq!(proven.findings(), 0, "{:?}", proven.checks().collect::<Vec<_>>());
     assert!(check(&proven, "a").what.contains(&fingerprint.to_string()));
