@@ -32,8 +32,9 @@ pub(super) enum Refusal {
     Primary(Fingerprint),
     /// Objects need it, or may.
     #[error(
-        "{key} may be needed by {count} SealedSecrets: {}; reencrypt them first, or say that the key is \
-         compromised",
+        "{key} may be needed by {count} SealedSecret{}: {}; reencrypt first (`kubeseal --re-encrypt`), or say \
+         that the key is compromised",
+        if *count == 1 { "" } else { "s" },
         names.join(", ")
     )]
     Needed {

@@ -70,7 +70,7 @@ async fn keys_are_renewed_named_and_retired_and_the_list_shows_it() {
     refused(
         &run(&format!("keys retire {first}")).await,
         5,
-        "may be needed by 1 SealedSecrets: commands/db",
+        "may be needed by 1 SealedSecret: commands/db",
     );
     let listed = done(&run("keys ls --output json").await);
     let listed: Value = serde_json::from_str(&listed).unwrap();

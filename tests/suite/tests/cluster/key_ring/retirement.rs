@@ -32,7 +32,7 @@ async fn a_key_is_retired_once_no_object_needs_it_or_at_once_when_it_is_compromi
     assert!(
         reason(&status, "Ready")
             .1
-            .contains("1 SealedSecrets: ring-retire/db;"),
+            .contains("1 SealedSecret: ring-retire/db;"),
         "{status:?}"
     );
     assert!(status.keys.iter().all(|key| !key.retired));
