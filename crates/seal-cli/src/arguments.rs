@@ -336,7 +336,7 @@ pub(crate) struct SetArguments {
     /// Drop one line break at the value's end
     #[arg(long)]
     pub(crate) trim_newline: bool,
-    /// Take an empty value from standard input
+    /// Take an empty value from standard input or the prompt
     #[arg(long)]
     pub(crate) allow_empty: bool,
     #[command(flatten)]

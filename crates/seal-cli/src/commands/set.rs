@@ -82,10 +82,32 @@ fn value(arguments: &SetArguments, terminal: Terminal) -> Result<Plaintext, Comm
         }
         _ => {}
     }
-    // What a command that failed leaves in a pipe.
-    if bytes.is_empty() && from_stdin && !prompts && !arguments.allow_empty {
-        return Err(CommandError::input("the value on standard input is empty")
+    if let Some(whence) = nothing(bytes.is_empty(), from_stdin, prompts).filter(|_| !arguments.allow_empty) {
+        return Err(CommandError::input(format!("the value {whence} is empty"))
             .remedy("if that is meant, say --allow-empty"));
     }
     Ok(Plaintext::from(bytes))
+}
+
+// What a command that failed leaves in a pipe, and a key that was hit too early at a prompt; an empty file
+// was named by somebody.
+fn nothing(is_empty: bool, from_stdin: bool, prompts: bool) -> Option<&'static str> {
+    match (is_empty, prompts, from_stdin) {
+        (true, true, _) => Some("that was typed"),
+        (true, false, true) => Some("on standard input"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_at_a_prompt_or_in_a_pipe_is_no_value() {
+        assert_eq!(nothing(true, true, true), Some("that was typed"));
+        assert_eq!(nothing(true, false, true), Some("on standard input"));
+        assert_eq!(nothing(true, false, false), None);
+        assert_eq!(nothing(false, true, true), None);
+    }
 }

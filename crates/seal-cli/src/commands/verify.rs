@@ -2,6 +2,7 @@
 //! be seen from outside. Findings are the result; exit code 1 says that there are some.
 
 use seal_api::SealedSecret;
+use seal_api::annotations::KEY_LABEL;
 use seal_core::{Certificate, KeyRing};
 use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
 use seal_engine::{Fault, sealed_secret};
@@ -42,7 +43,11 @@ pub(super) fn run(arguments: &VerifyArguments, terminal: Terminal) -> Result<(),
         for found in &found {
             let place = file.name_of(found);
             if found.kind == Kind::Secret {
-                findings.extend(holds_values(&found.value).then(|| Finding::not_sealed(place)));
+                let finding = match is_sealing_key(&found.value) {
+                    true => Finding::sealing_key,
+                    false => Finding::not_sealed,
+                };
+                findings.extend(holds_values(&found.value).then(|| finding(place)));
                 continue;
             }
             count += 1;
@@ -73,10 +78,15 @@ pub(super) fn run(arguments: &VerifyArguments, terminal: Terminal) -> Result<(),
     if !findings.is_empty() {
         return Err(CommandError::findings());
     }
-    terminal.tell(&match &evidence {
-        Evidence::Keys(_) => format!("{count} SealedSecrets, all open"),
-        _ => format!("{count} SealedSecrets, all well-formed; whether they open needs --keys"),
-    });
+    terminal.tell(
+        match (&evidence, count) {
+            (Evidence::Keys(_), 1) => "1 SealedSecret, it opens".to_owned(),
+            (Evidence::Keys(_), _) => format!("{count} SealedSecrets, all open"),
+            (_, 1) => "1 SealedSecret, well-formed; whether it opens needs --keys".to_owned(),
+            _ => format!("{count} SealedSecrets, all well-formed; whether they open needs --keys"),
+        }
+        .as_str(),
+    );
     Ok(())
 }
 
@@ -127,6 +137,16 @@ impl Finding {
         }
     }
 
+    fn sealing_key(place: String) -> Self {
+        Self {
+            remedy: "keep it out of Git, sealed or not: `seal keys backup` encrypts it; if it was ever pushed, retire \
+                     it as compromised"
+                .to_owned(),
+            what: "is a private sealing key, which opens all that was sealed with it".to_owned(),
+            ..Self::not_sealed(place)
+        }
+    }
+
     // Green without anything that was checked would hide a wrong path in a pipeline.
     fn nothing_sealed() -> Self {
         Self {
@@ -138,6 +158,11 @@ impl Finding {
             remedy: "name the files or folders that hold SealedSecrets".to_owned(),
         }
     }
+}
+
+fn is_sealing_key(secret: &Value) -> bool {
+    let labels = secret.get("metadata").and_then(|metadata| metadata.get("labels"));
+    labels.is_some_and(|labels| labels.get(KEY_LABEL).is_some())
 }
 
 fn holds_values(secret: &Value) -> bool {

@@ -154,7 +154,7 @@ fn verify_says_which_entry_why_and_what_to_do() {
     let sealed = bench.sealed(&secret("a: b\nc: d"));
     let output = bench.seal_with("verify --keys key.pem", sealed.clone());
     assert_eq!((output.code, output.out().as_str()), (0, ""));
-    assert_eq!(output.err(), "1 SealedSecrets, all open\n");
+    assert_eq!(output.err(), "1 SealedSecret, it opens\n");
 
     let output = bench.seal_with("verify --keys other.pem", sealed.clone());
     assert_eq!((output.code, output.err().as_str()), (1, ""));
@@ -170,6 +170,20 @@ fn verify_says_which_entry_why_and_what_to_do() {
     assert_eq!(report["checked"], 1);
     assert_eq!(report["findings"][0]["entry"], "a");
     assert_eq!(report["findings"][0]["reason"], "SealedForAnother");
+}
+
+#[test]
+fn verify_does_not_advise_to_seal_a_sealing_key() {
+    let bench = Bench::new();
+    done(&bench.seal("keygen --bits 2048 --manifest key.yaml --cert-file own.pem"));
+    let output = bench.seal("verify key.yaml");
+    let said = output.out();
+    assert_eq!(output.code, 1, "{said}");
+    assert!(
+        said.contains("private sealing key") && said.contains("[not-sealed]"),
+        "{said}"
+    );
+    assert!(!said.contains("`seal seal`"), "{said}");
 }
 
 #[test]
