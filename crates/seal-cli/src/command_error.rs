@@ -90,6 +90,7 @@ impl CommandError {
     /// A file that could not be read, written or found.
     pub(crate) fn file(deed: &str, path: &Path, error: &io::Error) -> Self {
         let why = match error.kind() {
+            io::ErrorKind::NotFound if deed == "write" => "there is no such folder".to_owned(),
             io::ErrorKind::NotFound => "there is no such file".to_owned(),
             io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
             io::ErrorKind::IsADirectory => "it is a folder".to_owned(),

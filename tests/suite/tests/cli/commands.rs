@@ -76,10 +76,40 @@ fn quiet_says_nothing_and_verbose_says_what_is_used() {
 #[test]
 fn an_unknown_command_is_taken_for_a_file_and_said_to_be_missing() {
     let bench = Bench::new();
+    let output = bench.seal("unsael --cert cert.pem");
+    refused(&output, 3, "cannot read unsael: there is no such file");
     refused(
-        &bench.seal("unsael --cert cert.pem"),
+        &output,
         3,
-        "cannot read unsael: there is no such file",
+        "try: name a file, or a command: `seal --help` lists them",
     );
+    let output = bench.seal("seal nothing.yaml --cert cert.pem");
+    refused(&output, 3, "cannot read nothing.yaml: there is no such file");
+    assert!(!output.err().contains("--help"), "{}", output.err());
     refused(&bench.seal("verify --nonsense"), 2, "--nonsense");
+}
+
+#[test]
+fn a_scope_where_the_file_decides_it_is_refused_with_what_is_meant() {
+    let bench = Bench::new();
+    for words in [
+        "set a.yaml entry --scope strict",
+        "merge a.yaml b.yaml --scope=strict",
+    ] {
+        let output = bench.seal(words);
+        refused(&output, 2, "unexpected argument '--scope'");
+        refused(&output, 2, "--allow-scope");
+        assert!(!output.err().contains("as a value"), "{}", output.err());
+    }
+}
+
+#[test]
+fn a_folder_that_is_missing_is_not_called_a_file() {
+    let bench = Bench::new();
+    let output = bench.seal_with("seal --cert cert.pem -w missing/out.yaml", secret("a: b"));
+    refused(
+        &output,
+        3,
+        "cannot write missing/out.yaml: there is no such folder",
+    );
 }
