@@ -1,6 +1,7 @@
 //! The one asynchronous edge of the native commands: the controller's certificate and the sealing keys,
 //! through the API server. A runtime and TLS exist only once one of these functions is called.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode};
@@ -10,10 +11,10 @@ use seal_api::sealing_key_ring::NAME;
 use seal_api::{SealedSecret, SealingKeyRing, Secret, annotations};
 use seal_cluster::call::{CallError, send};
 use seal_cluster::installation::{INSTALLATION_SECRET, PRIMARY};
-use seal_cluster::kubeconfig::{Connection, Kubeconfig, Overrides};
+use seal_cluster::kubeconfig::{self, Connection, Kubeconfig, KubeconfigError, Overrides};
 use seal_cluster::look::Look;
 use seal_cluster::secrets::Secrets;
-use seal_cluster::service_proxy::ServiceProxy;
+use seal_cluster::service_proxy::{ProxyError, ServiceProxy};
 use seal_core::Namespace;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -52,12 +53,16 @@ fn block_on_within<T>(
 
 /// The cluster that the flags and kubeconfigs name. No packet is sent.
 pub(crate) fn connection(cluster: &ClusterArguments) -> Result<Connection, CommandError> {
-    Ok(kubeconfig(cluster)?.connection()?)
+    kubeconfig(cluster)?
+        .connection()
+        .map_err(|error| unusable(error, cluster))
 }
 
 /// The namespace that kubectl would look in.
 pub(crate) fn context_namespace(cluster: &ClusterArguments) -> Result<Namespace, CommandError> {
-    let choice = kubeconfig(cluster)?.namespace()?;
+    let choice = kubeconfig(cluster)?
+        .namespace()
+        .map_err(|error| unusable(error, cluster))?;
     let named = choice.name.parse();
     named.map_err(|error| CommandError::usage(format!("the kubeconfig's context: {error}")))
 }
@@ -76,6 +81,33 @@ pub(crate) fn looking<T>(
         })?;
         work(&Look::new(client)).await
     })
+}
+
+// client-go does not say which files it looked into, and names a variable that nobody sets.
+fn unusable(error: KubeconfigError, cluster: &ClusterArguments) -> CommandError {
+    if !matches!(error, KubeconfigError::Empty) {
+        return error.into();
+    }
+    let named = cluster.kubeconfig.as_ref().filter(|path| !path.is_empty());
+    let variable = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
+    let (paths, origin) = match named {
+        Some(path) => (vec![PathBuf::from(path)], ""),
+        None if variable => (kubeconfig::default_paths(), " (from KUBECONFIG)"),
+        None => (kubeconfig::default_paths(), ""),
+    };
+    let looked: Vec<String> = paths
+        .iter()
+        .map(|path| {
+            let fault = if path.exists() {
+                "names no cluster"
+            } else {
+                "does not exist"
+            };
+            format!("{}{origin} {fault}", path.display())
+        })
+        .collect();
+    CommandError::cluster(format!("there is no kubeconfig to go by: {}", looked.join(", ")))
+        .remedy("name a kubeconfig with --kubeconfig or KUBECONFIG")
 }
 
 fn kubeconfig(cluster: &ClusterArguments) -> Result<Kubeconfig, CommandError> {
@@ -99,12 +131,37 @@ pub(crate) fn certificate(
     block_on(async {
         let proxy = ServiceProxy::find(connection, namespace, name)
             .await
-            .map_err(|error| {
-                CommandError::from(error)
-                    .remedy("name the controller with --controller-name and --controller-namespace")
-            })?;
-        Ok(proxy.get("/v1/cert.pem").await?)
+            .map_err(|error| unanswered(error, namespace, name))?;
+        proxy
+            .get("/v1/cert.pem")
+            .await
+            .map_err(|error| unanswered(error, namespace, name))
     })
+}
+
+fn unanswered(error: ProxyError, namespace: &str, name: &str) -> CommandError {
+    let remedy = match &error {
+        ProxyError::Status { code: 401 | 403, .. } => format!(
+            "ask for the Role {name}-service-proxier in namespace {namespace} (the chart binds it with \
+             rbac.serviceProxier), or name a certificate with --cert"
+        ),
+        ProxyError::Status { code: 404, .. } => {
+            "name the controller with --controller-name and --controller-namespace, or a certificate with --cert"
+                .to_owned()
+        }
+        ProxyError::Status { .. } => {
+            "see whether the controller runs: `seal doctor`; or name a certificate with --cert".to_owned()
+        }
+        ProxyError::Transport { .. } => {
+            "look at the API server that the kubeconfig names, and at the network; or name a certificate with \
+             --cert"
+                .to_owned()
+        }
+        ProxyError::Request(_) | ProxyError::Configuration(_) => {
+            "look at the Service, or name a certificate with --cert".to_owned()
+        }
+    };
+    CommandError::from(error).remedy(remedy)
 }
 
 /// The sealing-key Secrets in the controller's namespace.
@@ -300,6 +357,8 @@ fn refused(deed: &str, namespace: &str, status: StatusCode) -> CommandError {
         StatusCode::NOT_FOUND => error.remedy(
             "name a namespace that stands (the controller's with --controller-namespace), or create it first",
         ),
+        StatusCode::UNPROCESSABLE_ENTITY => error
+            .remedy("look at what stands there, and whether its definition is this version's: apply crds/"),
         _ => error,
     }
 }

@@ -13,7 +13,8 @@ mod merged;
 mod proxy;
 mod timeout;
 
-use environment::{default_paths, in_cluster_namespace, in_cluster_possible};
+pub use environment::default_paths;
+use environment::{in_cluster_namespace, in_cluster_possible};
 use merged::{Cluster, Merged, User};
 
 /// What flags lay over the kubeconfig. Empty texts mean "not given", as in client-go.

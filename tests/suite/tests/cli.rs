@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end where its props fail")]
 
 mod cli {
+    pub(crate) mod advice;
     pub(crate) mod certificates;
     pub(crate) mod changing;
     pub(crate) mod cluster;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const IN_CLUSTER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// `KUBECONFIG`, each file once, or the file in the home folder.
-pub(super) fn default_paths() -> Vec<PathBuf> {
+pub fn default_paths() -> Vec<PathBuf> {
     match env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
         Some(list) => {
             let mut paths: Vec<PathBuf> = Vec::new();

@@ -148,6 +148,6 @@ fn an_expired_certificate_does_not_seal() {
 fn without_a_certificate_or_a_cluster_the_remedy_is_named() {
     let bench = Bench::new();
     let output = bench.seal_with("seal", secret("a: b"));
-    refused(&output, 7, "no configuration has been provided");
+    refused(&output, 7, ".kube/config does not exist");
     assert!(output.err().contains("--cert"), "{}", output.err());
 }

@@ -15,13 +15,13 @@ use seal_testbed::{Program, tool};
 use super::harness::{Bench, done, refused, secret};
 
 /// An API server with answers by method and path, and everything it was asked.
-struct Server {
-    url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+pub(super) struct Server {
+    pub(super) url: String,
+    pub(super) asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn start(answers: Vec<(String, u16, String)>) -> Self {
+    pub(super) fn start(answers: Vec<(String, u16, String)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -70,7 +70,7 @@ impl Server {
         ])
     }
 
-    fn kubeconfig(&self, bench: &Bench, name: &str) {
+    pub(super) fn kubeconfig(&self, bench: &Bench, name: &str) {
         let config = format!(
             "apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: '{}'}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{}}}}]\ncurrent-context: c\n",
             self.url
@@ -265,8 +265,12 @@ fn keys_are_listed_and_backed_up_from_the_cluster() {
         restored.err()
     );
     let asked = server.asked.lock().unwrap().clone();
-    assert_eq!(asked.len(), 2);
-    for request in asked {
+    let written: Vec<&String> = asked
+        .iter()
+        .filter(|request| !request.starts_with("GET "))
+        .collect();
+    assert_eq!(written.len(), 2);
+    for request in written {
         // What belongs to the old cluster stays there; nothing is overwritten.
         assert!(
             request.starts_with("POST ") && !request.contains("resourceVersion") && !request.contains("uid"),

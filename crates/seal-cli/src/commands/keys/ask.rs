@@ -69,6 +69,9 @@ pub(super) fn primary(
     terminal: Terminal,
 ) -> Result<(), CommandError> {
     let name = named.map(|named| named.to_string());
+    if let Some(name) = &name {
+        not_to_be_retired(name, cluster)?;
+    }
     let Some(asked) = cluster::change_key_ring(cluster, json!({"primary": name}))? else {
         let Some(name) = name else {
             return Err(not_defined());
@@ -104,6 +107,7 @@ pub(super) fn retire(
     terminal: Terminal,
 ) -> Result<(), CommandError> {
     let name = key.to_string();
+    not_named(&name, cluster)?;
     let mut interrupt = Interrupt::listen()?;
     let asked = cluster::edit_key_ring(cluster, |standing| {
         let mut list = standing.map_or_else(Vec::new, |ring| without(&name, ring));
@@ -150,6 +154,36 @@ pub(super) fn retire(
                     .remedy(format!("take it back: {by_hand}")),
             ),
     })
+}
+
+// The API server takes no ring that names a key to seal and to be retired, and does not say so in words
+// that may be repeated.
+fn not_named(name: &str, cluster: &ClusterArguments) -> Result<(), CommandError> {
+    let ring = cluster::key_ring(cluster)?;
+    match ring.is_some_and(|ring| ring.spec.primary.as_deref() == Some(name)) {
+        true => Err(CommandError::key(format!(
+            "{name} is the key that is named to seal: spec.primary of the SealingKeyRing"
+        ))
+        .remedy(
+            "name another with `seal keys primary FINGERPRINT`, or `seal keys primary --release` and then \
+             `seal keys renew`",
+        )),
+        false => Ok(()),
+    }
+}
+
+fn not_to_be_retired(name: &str, cluster: &ClusterArguments) -> Result<(), CommandError> {
+    let Some(ring) = cluster::key_ring(cluster)? else {
+        return Ok(());
+    };
+    let left = without(name, &ring);
+    match left.len() < ring.spec.retire.len() {
+        true => Err(CommandError::key(format!(
+            "{name} is to be retired: spec.retire of the SealingKeyRing"
+        ))
+        .remedy(format!("take that back first: {}", by_hand(cluster, &left)))),
+        false => Ok(()),
+    }
 }
 
 // What is left to ask for.
@@ -220,7 +254,11 @@ fn wait(
 ) -> Result<SealingKeyRingStatus, CommandError> {
     match watch(cluster, asked, DEADLINE, None, judge)? {
         Waited::Told(status) => Ok(status),
-        Waited::Late | Waited::Interrupted => Err(late()),
+        Waited::Late | Waited::Interrupted => Err(late().remedy(format!(
+            "look at its logs, and whether it watches this namespace: --controller-namespace; what was asked \
+             for stands in the SealingKeyRing {NAME} in namespace {} and is done once a controller reads it",
+            cluster.controller_namespace
+        ))),
     }
 }
 
@@ -334,7 +372,7 @@ mod tests {
         let told = |ready: &str| -> SealingKeyRingStatus {
             let message = "spec.primary: there is no key A in use; look; \
                            spec.retire: B seals: make another key primary first; \
-                           spec.retire: C may be needed by 1 SealedSecrets: a/b; reencrypt them first";
+                           spec.retire: C may be needed by 1 SealedSecret: a/b; reencrypt first";
             let condition =
                 json!({"type": READY, "status": ready, "reason": "PrimaryUnknown", "message": message});
             serde_json::from_value(json!({"keys": [], "conditions": [condition]})).unwrap()
@@ -350,7 +388,7 @@ mod tests {
             ),
             (
                 "spec.retire: C ",
-                Some("spec.retire: C may be needed by 1 SealedSecrets: a/b; reencrypt them first"),
+                Some("spec.retire: C may be needed by 1 SealedSecret: a/b; reencrypt first"),
             ),
             ("spec.retire: A ", None),
         ] {

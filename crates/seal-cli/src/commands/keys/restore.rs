@@ -1,5 +1,5 @@
-//! `seal keys restore`: backups opened, their key Secrets written or created. No key becomes the one
-//! that seals by this (S4): it brings keys back to open with.
+//! `seal keys restore`: backups opened, their key Secrets written or created. Where it is
+//! noted which key seals, none becomes that one by this (S4): it brings keys back to open with.
 
 use std::path::{Path, PathBuf};
 
@@ -157,14 +157,39 @@ pub(super) fn create(keys: &[StoredKey], place: Place<'_>, terminal: Terminal) -
             ));
         }
     }
-    terminal.tell(
-        "the controller opens with them at once or after its restart; which key seals is not changed by this",
-    );
+    terminal.tell(&format!(
+        "the controller opens with them at once or after its restart; {}",
+        which_seals(place.cluster)
+    ));
     if taken.is_empty() {
         return Ok(());
     }
     Err(CommandError::key(taken.join("; "))
         .remedy("write the keys with --out-file and give them other names, or use --into"))
+}
+
+// A controller that finds no note of its choice makes the first one anew.
+fn which_seals(cluster: &ClusterArguments) -> String {
+    let namespace = cluster.controller_namespace.as_ref();
+    let Ok(installation) = cluster::secret(cluster, namespace, INSTALLATION_SECRET) else {
+        return format!(
+            "where {namespace}/{INSTALLATION_SECRET} stands, the one that it names goes on to seal, else the newest"
+        );
+    };
+    if let Some(primary) = installation
+        .and_then(Installation::read)
+        .and_then(|found| found.primary)
+    {
+        return format!("{primary} goes on to be the one that seals");
+    }
+    let ring = cluster::key_ring(cluster).ok().flatten();
+    let told = ring.and_then(|ring| ring.status).map(|status| status.keys);
+    let before = told.and_then(|keys| keys.into_iter().find(|key| key.primary));
+    let named = before.map_or_else(|| "FINGERPRINT".to_owned(), |key| key.fingerprint);
+    format!(
+        "no {namespace}/{INSTALLATION_SECRET} says which key seals: the newest that is in use seals, until \
+         another is named with `seal keys primary {named}`"
+    )
 }
 
 /// The key Secret, as it came or made for a bare key, without what belongs to one cluster only.
