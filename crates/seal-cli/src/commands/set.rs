@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn nothing_at_a_prompt_or_in_a_pipe_is_no_value() {
         assert_eq!(nothing(true, true, true), Some("that was typed"));
-        assert_eq!(nothing(true, false, true), Some("on standard input"));
+        assert_eq!(nothing(true, true, false), Some("on standard input"));
         assert_eq!(nothing(true, false, false), None);
         assert_eq!(nothing(false, true, true), None);
     }
