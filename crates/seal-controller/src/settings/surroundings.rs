@@ -6,13 +6,13 @@ const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/servicea
 /// What the help says of it.
 pub(super) const OUTSIDE: &str = "\
 Variables beside those of the flags:
-  POD_NAMESPACE  the controller's own namespace, with its keys, its Lease and its backup; else the pod's,
-                 else `default`
-  POD_NAME       who holds the Lease; else HOSTNAME
-  KUBECONFIG     which cluster, where this is no pod; else ~/.kube/config
+  POD_NAMESPACE  the controller's own namespace, with keys, Lease and backup
+                 (else the pod's, else `default`)
+  POD_NAME       who holds the Lease (else HOSTNAME)
+  KUBECONFIG     which cluster, where this is no pod (else ~/.kube/config)
 
-Outside a cluster: KUBECONFIG=FILE POD_NAMESPACE=kube-system seal-controller. It takes the same Lease as the
-controller in the cluster.";
+Outside a cluster: KUBECONFIG=FILE POD_NAMESPACE=kube-system seal-controller
+It takes the same Lease as the controller in the cluster.";
 
 /// The controller's own namespace, where something says which.
 pub(super) fn own_namespace() -> Option<String> {

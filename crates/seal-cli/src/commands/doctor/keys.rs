@@ -245,6 +245,7 @@ mod tests {
                 keys: Seen::Found(keys),
                 primary: primary.map(|letter| name(letter).to_string()),
             };
+            assert_eq!(keys.chosen(), primary.map(name));
             let checks = keys.judge(Some(name(served)), NOW);
             let found: Vec<_> = checks
                 .iter()

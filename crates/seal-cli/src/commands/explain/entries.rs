@@ -117,11 +117,11 @@ fn well_formed(facts: &Facts, entry: &str, bits: usize, recorded: &Recorded, tol
 
 // What a value comes to that this key opens, or opened: it may be out of use meanwhile.
 fn of_key(facts: &Facts, key: Fingerprint, about: &str, what: &str) -> Check {
-    let disused = facts.surroundings.iter().flat_map(|around| &around.disused);
+    let mut disused = facts.surroundings.iter().flat_map(|around| &around.disused);
     let state = disused
-        .filter(|(disused, _)| *disused == key)
+        .find(|(disused, _)| *disused == key)
         .map(|(_, state)| *state);
-    let check = match state.last() {
+    let check = match state {
         None | Some(KeyState::Active) => Check::ok(about, what),
         Some(KeyState::Retired) => Check::warning(about, format!("{what}\nthat key is retired: it opens nothing any longer"))
             .code("retired-key")
