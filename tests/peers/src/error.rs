@@ -101,7 +101,7 @@ impl fmt::Display for PeerError {
                         peer.name
                     )
                 }
-                Source::Go { .. } | Source::Cargo => {
+                Source::Go { .. } | Source::Cargo | Source::Wheel { .. } => {
                     write!(
                         f,
                         "{} is not in the cache; run `cargo xtask tools {}`",

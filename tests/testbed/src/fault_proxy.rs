@@ -1,5 +1,5 @@
-//! A proxy in front of the API server that injects faults by rule and remembers what it saw, bodies excepted.
-//! It changes nothing that no rule names, and knows no kind of object.
+//! A proxy in front of the API server or a store that injects faults by rule and remembers what it saw, bodies
+//! excepted. It changes nothing that no rule names, and knows no kind of object.
 
 mod rule;
 
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderName, Method, Request, Response, StatusCode, header},
@@ -38,7 +38,10 @@ use tokio_rustls::{
 
 pub use self::rule::{Fault, Gate, Rule};
 use self::rule::{Rules, verb_of};
-use crate::{ControlPlane, control_plane::client_of};
+use crate::{
+    ControlPlane, OpenBao,
+    control_plane::{certificates::Certificates, client_of},
+};
 
 const BUFFER: usize = 64 << 10;
 const REQUEST_LIMIT: usize = 16 << 20;
@@ -53,11 +56,12 @@ const OF_THE_HOP: [HeaderName; 6] = [
     header::UPGRADE,
 ];
 
-/// A running proxy with the plane's own authority behind its certificate: only the URL differs. It belongs
-/// to the runtime that started it, and listens on this machine's loopback: processes of a plane with its own
-/// network do not reach it.
+/// A running proxy whose certificate is of the same authority as that of what it stands before: only the URL
+/// differs. It belongs to the runtime that started it, and listens on this machine's loopback: processes of a
+/// plane with its own network do not reach it.
 pub struct FaultProxy<'a> {
-    plane: &'a ControlPlane,
+    /// Where it stands before one.
+    plane: Option<&'a ControlPlane>,
     address: SocketAddr,
     state: Arc<State>,
     cut: watch::Sender<()>,
@@ -87,16 +91,32 @@ struct State {
 impl<'a> FaultProxy<'a> {
     /// Starts on a free port, with no rules: everything passes.
     pub async fn start(plane: &'a ControlPlane) -> anyhow::Result<Self> {
+        let target = plane.url();
+        Self::stand(Some(plane), target, plane.certificates()).await
+    }
+
+    /// The same before a store.
+    pub async fn before_store(store: &'a OpenBao) -> anyhow::Result<Self> {
+        let target = store.tls_url();
+        Self::stand(None, target, store.certificates()).await
+    }
+
+    async fn stand(
+        plane: Option<&'a ControlPlane>,
+        target: String,
+        certificates: &Certificates,
+    ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let acceptor = TlsAcceptor::from(Arc::new(tls(plane)?));
-        let authority = reqwest::Certificate::from_pem(plane.ca_pem().as_bytes())?;
+        let acceptor = TlsAcceptor::from(Arc::new(tls(certificates)?));
+        let authority = reqwest::Certificate::from_pem(certificates.authority_pem.as_bytes())?;
         let http = reqwest::Client::builder()
             .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
             .tls_certs_only([authority])
             .build()?;
         let state = Arc::new(State {
-            target: plane.url(),
+            target,
             http,
             rules: Mutex::default(),
             seen: Mutex::default(),
@@ -127,8 +147,11 @@ impl<'a> FaultProxy<'a> {
 
     /// Like [`ControlPlane::kubeconfig`], through the proxy.
     pub async fn kubeconfig(&self, user: &str) -> anyhow::Result<PathBuf> {
-        let token = self.plane.token(user).await?;
-        self.plane.write_kubeconfig(user, &self.url(), &token)
+        let Some(plane) = self.plane else {
+            bail!("there is no kubeconfig for a store");
+        };
+        let token = plane.token(user).await?;
+        plane.write_kubeconfig(user, &self.url(), &token)
     }
 
     /// Like [`ControlPlane::client`], through the proxy.
@@ -219,6 +242,7 @@ async fn answer(
         )),
         Some(Fault::ServerError) => Ok(status(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", None)),
         Some(Fault::Expired) => Ok(status(StatusCode::GONE, "Expired", None)),
+        Some(Fault::Answer { code, headers, body }) => own_answer(code, &headers, body),
         Some(Fault::Malformed { text }) => Ok(as_json(
             StatusCode::OK,
             format!("{{\"kind\":\"Secret\",\"data\":{{\"a\":\"{text}\",}} "),
@@ -252,7 +276,7 @@ async fn hold(
 
 // The message names addresses and causes, never a header or a body.
 fn unreached(fault: &anyhow::Error) -> Response<Body> {
-    let message = format!("the proxy did not reach the API server: {fault:#}");
+    let message = format!("the proxy did not reach what it stands before: {fault:#}");
     Response::builder()
         .status(StatusCode::BAD_GATEWAY)
         .body(Body::from(message))
@@ -354,8 +378,16 @@ fn as_json(code: StatusCode, body: String) -> Response<Body> {
         .expect("a status and one header of ours")
 }
 
-fn tls(plane: &ControlPlane) -> anyhow::Result<ServerConfig> {
-    let pair = plane.certificates().serving()?;
+fn own_answer(code: u16, headers: &[(&'static str, String)], body: String) -> anyhow::Result<Response<Body>> {
+    let response = Response::builder().status(code);
+    let response = headers
+        .iter()
+        .fold(response, |response, (name, value)| response.header(*name, value));
+    Ok(response.body(Body::from(body))?)
+}
+
+fn tls(certificates: &Certificates) -> anyhow::Result<ServerConfig> {
+    let pair = certificates.serving()?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pair.key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?

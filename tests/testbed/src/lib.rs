@@ -1,6 +1,6 @@
 //! Throwaway control planes and what tests do to them: real API servers that die with the test, an audit log
-//! as an instrument, a proxy that injects faults, upstream's controller as a peer, programs run with a deadline,
-//! and canaries. Used by the test tiers, the benchmarks and the demo; it knows no secret format of its own.
+//! as an instrument, a proxy that injects faults, upstream's controller as a peer, a real OpenBao, programs run with
+//! a deadline, and canaries. Used by the test tiers, the benchmarks and the demo; it knows no secret format of its own.
 //!
 //! Linux. A plane of its own network ([`ControlPlaneBuilder::own_network`]) needs root or user namespaces, and
 //! `ip`, `mount`, `unshare`, `nsenter` (iproute2, util-linux). What is missing is an error, never a skip.
@@ -31,6 +31,8 @@ mod audit;
 mod canary;
 mod control_plane;
 mod fault_proxy;
+mod keeper;
+mod openbao;
 mod process;
 mod program;
 mod random;
@@ -43,6 +45,7 @@ pub use audit::{Audit, AuditCall, AuditLog, AuditMark};
 pub use canary::{Canary, Sighting};
 pub use control_plane::{ADMIN, ControlPlane, ControlPlaneBuilder};
 pub use fault_proxy::{Fault, FaultProxy, Gate, Rule, Seen};
+pub use openbao::{OpenBao, StoreAudit, StoreCall, StoreLog, StoreMark, StoreProxy, StoreRefusal};
 pub use process::Process;
 pub use program::{Program, ProgramOutput};
 pub use tools::{sealed_secrets_chart, sealed_secrets_crd, tool};

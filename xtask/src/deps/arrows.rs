@@ -49,21 +49,26 @@ const CORE: &str = "seal-core";
 const TEMPLATE: &str = "seal-template";
 const API: &str = "seal-api";
 const ENGINE: &str = "seal-engine";
+const PROVIDERS: &str = "seal-providers";
 const CLUSTER: &str = "seal-cluster";
 
 /// The arrows, as the table of crates/README.md draws them; a test compares the two.
 pub(crate) const ROOMS: &[Room] = &[
     Room::pure(DOCUMENT, &[]),
     Room::pure(CORE, &[DOCUMENT]),
-    Room::pure(TEMPLATE, &[]),
+    Room::pure(TEMPLATE, &[DOCUMENT]),
     Room::pure(API, &[CORE, DOCUMENT]),
     Room::pure(ENGINE, &[DOCUMENT, CORE, TEMPLATE, API]),
+    Room::edge(PROVIDERS, &[CORE, DOCUMENT]),
     Room::edge(CLUSTER, &[ENGINE, API, CORE, DOCUMENT]),
     Room::program(
         "seal-controller",
-        &[DOCUMENT, CORE, TEMPLATE, API, ENGINE, CLUSTER],
+        &[DOCUMENT, CORE, TEMPLATE, API, ENGINE, PROVIDERS, CLUSTER],
     ),
-    Room::program("seal-cli", &[DOCUMENT, CORE, TEMPLATE, API, ENGINE, CLUSTER]),
+    Room::program(
+        "seal-cli",
+        &[DOCUMENT, CORE, TEMPLATE, API, ENGINE, PROVIDERS, CLUSTER],
+    ),
 ];
 
 /// A foreign crate that must not be reached, and why not with what to use instead.

@@ -49,6 +49,33 @@ const PLANES: &[Prerequisite] = &[
     Prerequisite::Namespaces,
 ];
 
+/// The same, and a reader of what templates write.
+const INTEROP: &[Prerequisite] = &[
+    Prerequisite::Linux,
+    Prerequisite::Go,
+    Prerequisite::Program {
+        name: "ip",
+        package: "iproute2",
+    },
+    Prerequisite::Program {
+        name: "unshare",
+        package: "util-linux",
+    },
+    Prerequisite::Program {
+        name: "nsenter",
+        package: "util-linux",
+    },
+    Prerequisite::Program {
+        name: "mount",
+        package: "mount",
+    },
+    Prerequisite::Namespaces,
+    Prerequisite::Program {
+        name: "openssl",
+        package: "openssl",
+    },
+];
+
 /// One thing that passes or fails.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -118,7 +145,7 @@ impl Tier {
             Self::Unit => "every crate by itself",
             Self::Vectors => "files found by walking, and the crates' own integration tests",
             Self::Cli => "the programs on files",
-            Self::Interop => "the real kubeseal and the real upstream controller, both directions",
+            Self::Interop => "the real kubeseal, the real upstream controller and a real OpenBao",
             Self::Cluster => "a real API server",
             Self::Fuzz => "every fuzz target for a short while",
         }
@@ -134,7 +161,8 @@ impl Tier {
             // Helm is built by it, and renders the manifests that are compared.
             Self::Checks => &[Prerequisite::Go],
             Self::Unit | Self::Vectors | Self::Cli => &[],
-            Self::Interop | Self::Cluster => PLANES,
+            Self::Interop => INTEROP,
+            Self::Cluster => PLANES,
             Self::Fuzz => &[Prerequisite::NightlyRust],
         }
     }
@@ -148,6 +176,7 @@ impl Tier {
                 Group::SealedSecrets,
                 Group::ControlPlane,
                 Group::Age,
+                Group::OpenBao,
                 Group::System,
             ],
             // The test bed's own tests start the upstream controller too.
@@ -155,6 +184,7 @@ impl Tier {
                 Group::ControlPlane,
                 Group::SealedSecrets,
                 Group::Helm,
+                Group::OpenBao,
                 Group::System,
             ],
             Self::Fuzz => &[Group::Fuzz],

@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use super::{ADMIN, Certificates, ControlPlane, Keeper, Network, User, held};
-use crate::{Process, process::Supervisor, random, tool, wait_for};
+use super::{ADMIN, Certificates, ControlPlane, Network, User, held};
+use crate::{Process, keeper::Keeper, process::Supervisor, random, tool, wait_for};
 
 // Several planes at once on two slow cores take a minute.
 const READY_DEADLINE: Duration = Duration::from_secs(180);

@@ -1,16 +1,19 @@
-//! The plane's own authority and what it signs. Not what the tested programs use as sealing keys.
+//! The test bed's own authority and what it signs. Not what the tested programs use as sealing keys.
 
 use anyhow::Context;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 
-/// An authority that lives as long as the plane.
+/// An authority that lives as long as the plane or the store.
 pub(crate) struct Certificates {
     pub(crate) authority_pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A server's certificate and private key.
-pub(crate) struct ServingPair {
+/// A certificate and its private key.
+pub(crate) struct SignedPair {
     pub(crate) certificate: rcgen::Certificate,
     pub(crate) key: KeyPair,
 }
@@ -32,7 +35,7 @@ impl Certificates {
     }
 
     /// For every address that the API server or a proxy before it answers at.
-    pub(crate) fn serving(&self) -> anyhow::Result<ServingPair> {
+    pub(crate) fn serving(&self) -> anyhow::Result<SignedPair> {
         let names = [
             "localhost",
             "kubernetes.default.svc",
@@ -48,6 +51,17 @@ impl Certificates {
         parameters.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
         let certificate = parameters.signed_by(&key, &self.issuer).context("cannot sign")?;
-        Ok(ServingPair { certificate, key })
+        Ok(SignedPair { certificate, key })
+    }
+
+    /// For a client of that name.
+    pub(crate) fn client(&self, name: &str) -> anyhow::Result<SignedPair> {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        parameters.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        let certificate = parameters.signed_by(&key, &self.issuer).context("cannot sign")?;
+        Ok(SignedPair { certificate, key })
     }
 }

@@ -35,6 +35,15 @@ pub enum Fault {
     ServerError,
     /// 410, reason `Expired`: what a watch wants to go on from is known no longer.
     Expired,
+    /// An answer of the test's own, with nothing carried out.
+    Answer {
+        /// The HTTP status.
+        code: u16,
+        /// Headers, such as `("location", …)`.
+        headers: Vec<(&'static str, String)>,
+        /// The body, as it is.
+        body: String,
+    },
     /// 200, but not JSON. The text is inside, to see whether an error message quotes it.
     Malformed {
         /// Put in as it is.
@@ -146,6 +155,7 @@ impl Fault {
             Self::TooManyRequests { .. } => "too many requests",
             Self::ServerError => "server error",
             Self::Expired => "expired",
+            Self::Answer { .. } => "answer",
             Self::Malformed { .. } => "malformed",
         }
     }
