@@ -22,6 +22,21 @@ pub struct Function {
     pub call: fn(Arguments<'_>, &mut Call<'_>) -> Result<Value, CallFault>,
 }
 
+/// A table of functions: a name, the types of its parameters, what answers.
+macro_rules! table {
+    ($($name:literal ($($parameter:ident),* $(,)? $(..$rest:ident)?) $module:ident :: $function:ident,)*) => {
+        &[$($crate::function::Function {
+            name: $name,
+            parameters: &[$($parameter),*],
+            rest: $crate::function::table!(@rest $($rest)?),
+            call: $module::$function,
+        }),*]
+    };
+    (@rest) => { None };
+    (@rest $rest:ident) => { Some($rest) };
+}
+pub(crate) use table;
+
 /// The static type of a parameter; it decides which arguments are refused and in which words.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Type {
@@ -58,7 +73,7 @@ pub enum CallFault {
     /// A reason that is the same whatever the arguments were.
     #[error("{0}")]
     Refused(&'static str),
-    /// A reason and the type it is about: `len of type int`.
+    /// A reason and what it is about, mostly a type: `len of type int`.
     #[error("{0} {1}")]
     RefusedType(&'static str, &'static str),
     /// Two values of these types cannot be compared.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 pub(crate) use token::{Keyword, Token, TokenKind};
 
+use crate::delimiters::Delimiters;
 use crate::quote::{is_print, quoted};
 
 const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -15,6 +16,7 @@ const TRIM_MARKER: usize = 2;
 
 pub(crate) struct Lexer<'s> {
     input: &'s str,
+    delimiters: &'s Delimiters,
     position: usize,
     start: usize,
     line: usize,
@@ -24,9 +26,10 @@ pub(crate) struct Lexer<'s> {
 }
 
 impl<'s> Lexer<'s> {
-    pub(crate) fn new(input: &'s str) -> Self {
+    pub(crate) fn new(input: &'s str, delimiters: &'s Delimiters) -> Self {
         Lexer {
             input,
+            delimiters,
             position: 0,
             start: 0,
             line: 1,
@@ -108,7 +111,7 @@ impl<'s> Lexer<'s> {
 
     fn lex_text(&mut self) -> Token<'s> {
         loop {
-            let Some(length) = self.rest().find("{{") else {
+            let Some(length) = self.rest().find(self.delimiters.left()) else {
                 self.position = self.input.len();
                 if self.position == self.start {
                     return self.emit(TokenKind::End);
@@ -119,7 +122,7 @@ impl<'s> Lexer<'s> {
             if length > 0 {
                 let delimiter = self.position + length;
                 let text = &self.input[self.start..delimiter];
-                let kept = if trims_left(&self.input[delimiter + 2..]) {
+                let kept = if trims_left(&self.input[delimiter + self.delimiters.left().len()..]) {
                     text.trim_end_matches(SPACES)
                 } else {
                     text
@@ -140,7 +143,7 @@ impl<'s> Lexer<'s> {
 
     /// `None` when it opened a comment, which has been skipped.
     fn lex_left_delimiter(&mut self) -> Option<Token<'s>> {
-        let after = self.position + 2;
+        let after = self.position + self.delimiters.left().len();
         let after_marker = after
             + if trims_left(&self.input[after..]) {
                 TRIM_MARKER
@@ -175,14 +178,16 @@ impl<'s> Lexer<'s> {
     /// Whether the input stands at a right delimiter, and if so, whether it trims.
     fn at_right_delimiter(&self) -> Option<bool> {
         let rest = self.rest();
-        if trims_right(rest) && rest[TRIM_MARKER..].starts_with("}}") {
+        let right = self.delimiters.right();
+        if trims_right(rest) && rest[TRIM_MARKER..].starts_with(right) {
             return Some(true);
         }
-        rest.starts_with("}}").then_some(false)
+        rest.starts_with(right).then_some(false)
     }
 
     fn skip_right_delimiter(&mut self, trims: bool) {
-        let mut position = self.position + if trims { TRIM_MARKER } else { 0 } + 2;
+        let marker = if trims { TRIM_MARKER } else { 0 };
+        let mut position = self.position + marker + self.delimiters.right().len();
         if trims {
             let rest = &self.input[position..];
             position += rest.len() - rest.trim_start_matches(SPACES).len();
@@ -194,7 +199,7 @@ impl<'s> Lexer<'s> {
         if trims {
             self.skip_to(self.position + TRIM_MARKER);
         }
-        self.position += 2;
+        self.position += self.delimiters.right().len();
         let token = self.emit(TokenKind::RightDelimiter);
         if trims {
             let rest = self.rest();
@@ -261,7 +266,8 @@ impl<'s> Lexer<'s> {
         }
         // The last space may belong to a trim marker.
         let last = self.position - 1;
-        if trims_right(&self.input[last..]) && self.input[last + TRIM_MARKER..].starts_with("}}") {
+        let rest = &self.input[last..];
+        if trims_right(rest) && rest[TRIM_MARKER..].starts_with(self.delimiters.right()) {
             self.position = last;
             self.line -= usize::from(self.input[last..].starts_with('\n'));
             if spaces == 1 {
@@ -320,7 +326,7 @@ impl<'s> Lexer<'s> {
     fn at_terminator(&self) -> bool {
         match self.peek() {
             None | Some('.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(character) => is_space(character) || self.rest().starts_with("}}"),
+            Some(character) => is_space(character) || self.rest().starts_with(self.delimiters.right()),
         }
     }
 

@@ -1,6 +1,8 @@
-//! Go text/template and sprig with fuel and caps; clock, randomness and time zones are handed in.
+//! Go text/template, sprig and what external-secrets adds to them, with fuel and caps; clock, randomness and time
+//! zones are handed in.
 
 pub mod environment;
+pub mod external_secrets;
 pub mod fault;
 pub mod function;
 pub mod limits;
@@ -9,6 +11,7 @@ pub mod value;
 
 mod builtins;
 mod compare;
+mod delimiters;
 mod exec;
 mod lexer;
 mod node;
@@ -18,6 +21,7 @@ mod printf;
 mod quote;
 mod template;
 
+pub use delimiters::Delimiters;
 pub use environment::Env;
 pub use fault::{Fault, ParseFault};
 pub use function::Functions;

@@ -6,6 +6,7 @@ mod expressions;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::delimiters::Delimiters;
 use crate::fault::ParseFault;
 use crate::function::Functions;
 use crate::lexer::{Keyword, Lexer, Token, TokenKind};
@@ -23,7 +24,12 @@ const MAX_MESSAGE: usize = 512;
 pub(crate) type Definitions = BTreeMap<String, Vec<Node>>;
 
 /// Parses a whole source.
-pub(crate) fn parse(name: &str, source: &str, functions: &Functions) -> Result<Definitions, ParseFault> {
+pub(crate) fn parse(
+    name: &str,
+    source: &str,
+    functions: &Functions,
+    delimiters: &Delimiters,
+) -> Result<Definitions, ParseFault> {
     let nothing = Token {
         kind: TokenKind::End,
         position: 0,
@@ -33,7 +39,7 @@ pub(crate) fn parse(name: &str, source: &str, functions: &Functions) -> Result<D
     let mut parser = Parser {
         name,
         functions,
-        lexer: Lexer::new(source),
+        lexer: Lexer::new(source, delimiters),
         tokens: [nothing.clone(), nothing.clone(), nothing],
         peeked: 0,
         scope: Scope::new(),

@@ -8,8 +8,8 @@ mod dates;
 mod defaults;
 mod dictionaries;
 mod durations;
-mod encodings;
-mod json;
+pub(crate) mod encodings;
+pub(crate) mod json;
 mod keys;
 mod layout;
 mod letters;
@@ -25,7 +25,7 @@ mod urls;
 mod versions;
 
 use crate::function::Type::{Any, Bool, Float, Int, List, Map, Text};
-use crate::function::{CallFault, Function, Type};
+use crate::function::{CallFault, Function, Type, table};
 use crate::value::Value;
 
 /// What every function returns.
@@ -40,21 +40,8 @@ const CERTIFICATE: Type = Type::Object("sprig.certificate");
 /// Names of sprig that stay undefined, as in the sealed-secrets controller: they reach out of the template.
 pub const EXCLUDED: &[&str] = &["env", "expandenv", "getHostByName"];
 
-macro_rules! functions {
-    ($($name:literal ($($parameter:ident),* $(,)? $(..$rest:ident)?) $module:ident :: $function:ident,)*) => {
-        &[$(Function {
-            name: $name,
-            parameters: &[$($parameter),*],
-            rest: functions!(@rest $($rest)?),
-            call: $module::$function,
-        }),*]
-    };
-    (@rest) => { None };
-    (@rest $rest:ident) => { Some($rest) };
-}
-
 /// Sprig, sorted by name.
-pub static FUNCTIONS: &[Function] = functions! {
+pub static FUNCTIONS: &[Function] = table! {
     "abbrev" (Int, Text) strings::abbrev,
     "abbrevboth" (Int, Int, Text) strings::abbrevboth,
     "add" (..Any) numbers::add,

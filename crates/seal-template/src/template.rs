@@ -3,6 +3,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::delimiters::Delimiters;
 use crate::environment::Env;
 use crate::exec;
 use crate::fault::{Fault, ParseFault};
@@ -35,7 +36,20 @@ impl Template {
     /// # Errors
     /// When the source is malformed or calls an unknown function, in Go's words.
     pub fn parse(name: &str, source: &str, functions: &Functions) -> Result<Self, ParseFault> {
-        let definitions = parser::parse(name, source, functions)?;
+        Template::parse_with(name, source, functions, &Delimiters::default())
+    }
+
+    /// Parses `source`, whose actions stand between `delimiters`.
+    ///
+    /// # Errors
+    /// Those of [`Template::parse`].
+    pub fn parse_with(
+        name: &str,
+        source: &str,
+        functions: &Functions,
+        delimiters: &Delimiters,
+    ) -> Result<Self, ParseFault> {
+        let definitions = parser::parse(name, source, functions, delimiters)?;
         let missing_keys = MissingKeys::default();
         Ok(Template {
             name: name.to_owned(),

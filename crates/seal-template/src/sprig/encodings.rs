@@ -9,7 +9,7 @@ use crate::sprig::Outcome;
 use crate::value::{Text, Value};
 
 /// Where the input is not what the encoding allows.
-pub(super) struct CorruptAt(usize);
+pub(crate) struct CorruptAt(usize);
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -37,7 +37,7 @@ pub(super) fn b32dec(arguments: Arguments<'_>, _: &mut Call<'_>) -> Outcome {
 }
 
 /// Standard alphabet, padded.
-pub(super) fn encode_base64(bytes: &[u8], call: &Call<'_>) -> Result<Text, CallFault> {
+pub(crate) fn encode_base64(bytes: &[u8], call: &Call<'_>) -> Result<Text, CallFault> {
     encode(bytes, BASE64, 3, 4, call)
 }
 
@@ -71,7 +71,7 @@ fn encode(
 }
 
 /// As Go's decoder: line breaks are skipped, leftover bits ignored, offsets count line breaks.
-pub(super) fn decode_base64(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, CorruptAt> {
+pub(crate) fn decode_base64(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, CorruptAt> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3 + 3));
     let mut position = 0;
     loop {

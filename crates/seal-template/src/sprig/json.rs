@@ -4,15 +4,15 @@
 mod read;
 mod write;
 
-use read::read;
-use write::{Style, write};
+pub(crate) use read::read;
+pub(crate) use write::{Style, write};
 
 use crate::function::{Arguments, Call, CallFault};
 use crate::sprig::Outcome;
 use crate::value::Value;
 
 const INVALID: CallFault = CallFault::Refused("invalid JSON");
-const UNSUPPORTED: CallFault = CallFault::Refused("json: unsupported value");
+pub(crate) const UNSUPPORTED: CallFault = CallFault::Refused("json: unsupported value");
 
 /// Bad JSON is nil; so is each number too large for a float.
 pub(super) fn from_json(arguments: Arguments<'_>, call: &mut Call<'_>) -> Outcome {

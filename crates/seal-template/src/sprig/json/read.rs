@@ -8,7 +8,7 @@ use crate::sprig::{Outcome, VALUE_DEPTH};
 use crate::value::{List, Map, Text, Value};
 
 /// The value, and whether a number did not fit.
-pub(super) fn read(text: &[u8], call: &mut Call<'_>) -> Result<(Value, bool), CallFault> {
+pub(crate) fn read(text: &[u8], call: &mut Call<'_>) -> Result<(Value, bool), CallFault> {
     let mut reader = Reader {
         rest: text,
         overflowed: false,

@@ -11,12 +11,12 @@ use crate::sprig::{Outcome, VALUE_DEPTH};
 use crate::value::{Buffer, Text, Value};
 
 #[derive(Clone, Copy)]
-pub(super) struct Style {
-    pub(super) escape_html: bool,
-    pub(super) pretty: bool,
+pub(crate) struct Style {
+    pub(crate) escape_html: bool,
+    pub(crate) pretty: bool,
 }
 
-pub(super) fn write(value: &Value, style: Style, call: &mut Call<'_>) -> Outcome {
+pub(crate) fn write(value: &Value, style: Style, call: &mut Call<'_>) -> Outcome {
     let mut writer = Writer {
         buffer: call.buffer(),
         style,
