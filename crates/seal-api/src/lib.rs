@@ -4,6 +4,7 @@
 //! calls, and decides nothing: deciding is `seal-engine`'s.
 
 pub mod annotations;
+pub mod external_secrets;
 mod manifest;
 pub mod sealed_secret;
 pub mod sealing_key_ring;

@@ -204,6 +204,9 @@ pub(crate) fn never_null(schema: &mut Schema) {
                 property.insert("type".to_owned(), only);
             }
         }
+        if let Some(Value::Array(words)) = property.get_mut("enum") {
+            words.retain(|word| !word.is_null());
+        }
         if let Some(Value::Array(mut choices)) = property.remove("anyOf") {
             choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
             property.extend(

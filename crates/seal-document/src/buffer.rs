@@ -2,7 +2,7 @@
 
 use crate::wiped::WipedText;
 
-/// Text under construction. `String` would free its old memory unwiped whenever it grows.
+/// Text under construction, which can only grow.
 #[derive(Default)]
 pub(crate) struct Buffer(WipedText);
 
@@ -12,13 +12,7 @@ impl Buffer {
     }
 
     pub(crate) fn push_str(&mut self, text: &str) {
-        if self.0.capacity() - self.0.len() < text.len() {
-            let capacity = (self.0.len() + text.len()).max(2 * self.0.capacity()).max(256);
-            let mut grown = WipedText::with_capacity(capacity);
-            grown.push_str(&self.0);
-            self.0 = grown;
-        }
-        self.0.push_str(text);
+        self.0.append(text);
     }
 
     pub(crate) fn push(&mut self, character: char) {

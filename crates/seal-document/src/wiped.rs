@@ -8,7 +8,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// Owned text that is wiped when it is dropped.
 ///
 /// What `Zeroizing<String>` does as well, but byte by byte: 8 % of the time of sealing 500 manifests.
-/// Growing in place leaves the old bytes behind, as with any `String`: reserve, or use a new one.
+/// Growing in place leaves the old bytes behind, as with any `String`: reserve, or use [`WipedText::append`].
 #[derive(Clone, Default)]
 pub struct WipedText(String);
 
@@ -21,6 +21,17 @@ impl WipedText {
     /// An empty one with room for that many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self(String::with_capacity(bytes))
+    }
+
+    /// Adds `text` at the end. Where there is no room, the whole moves, and what it leaves is wiped.
+    pub fn append(&mut self, text: &str) {
+        if self.0.capacity() - self.0.len() < text.len() {
+            let capacity = (self.0.len() + text.len()).max(2 * self.0.capacity()).max(256);
+            let mut grown = Self::with_capacity(capacity);
+            grown.0.push_str(&self.0);
+            *self = grown;
+        }
+        self.0.push_str(text);
     }
 }
 

@@ -10,8 +10,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use kube::CustomResourceExt;
+use seal_api::external_secrets::{ClusterSecretStore, ExternalSecret, SecretStore};
 use seal_api::{SealedSecret, SealingKeyRing};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const HEADER: &str = "# Generated from crates/seal-api by `cargo xtask generate`. Do not edit.\n";
 
@@ -44,10 +45,20 @@ fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
     let definitions = [
         ("bitnami.com_sealedsecrets.yaml", SealedSecret::crd()),
         ("sealops.dev_sealingkeyrings.yaml", SealingKeyRing::crd()),
+        (
+            "external-secrets.io_clustersecretstores.yaml",
+            ClusterSecretStore::crd(),
+        ),
+        ("external-secrets.io_externalsecrets.yaml", ExternalSecret::crd()),
+        ("external-secrets.io_secretstores.yaml", SecretStore::crd()),
     ];
     let mut files = Vec::new();
     for (name, definition) in definitions {
         let mut definition = serde_json::to_value(definition)?;
+        let of_stores = name.starts_with("external-secrets.io_");
+        if of_stores {
+            keep_v1beta1(&mut definition)?;
+        }
         // kube's derive makes it nullable and takes no word about it.
         let status = definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status");
         status
@@ -56,11 +67,28 @@ fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
             .remove("nullable");
         let definition = serde_yaml::to_string(&definition)?;
         // The chart needs a copy: Helm reads nothing outside its folder.
-        for folder in ["crds", "deploy/helm/seal/crds"] {
+        let folders: &[&str] = match of_stores {
+            // Not yet: what it installs does not serve these.
+            true => &["crds"],
+            false => &["crds", "deploy/helm/seal/crds"],
+        };
+        for folder in folders {
             files.push((Path::new(folder).join(name), format!("{HEADER}{definition}")));
         }
     }
     Ok(files)
+}
+
+/// A cluster that once stored objects in this version takes no definition without it. They are not served.
+fn keep_v1beta1(definition: &mut Value) -> anyhow::Result<()> {
+    let versions = definition.pointer_mut("/spec/versions").context("versions")?;
+    versions.as_array_mut().context("versions")?.push(json!({
+        "name": "v1beta1",
+        "served": false,
+        "storage": false,
+        "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } }
+    }));
+    Ok(())
 }
 
 #[expect(clippy::print_stderr, reason = "this is what a check is for")]

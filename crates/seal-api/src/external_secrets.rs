@@ -1,0 +1,47 @@
+//! `external-secrets.io/v1`: ExternalSecret, SecretStore and ClusterSecretStore, wire-compatible with
+//! the external-secrets operator.
+//!
+//! What upstream reads is read: a duration that is none, a provider that we do not have and a block that
+//! is not as its provider wants it stay as they are written, and whoever needs them learns what is wrong.
+//! What the words mean is `seal-engine`'s.
+
+mod conditions;
+mod duration;
+mod external_secret;
+pub mod names;
+mod provider;
+mod references;
+mod rules;
+mod schema;
+mod secret_store;
+mod sources;
+mod template;
+mod words;
+
+pub use conditions::{LocalReference, StatusCondition};
+pub use duration::{GoDuration, InvalidDuration};
+pub use external_secret::{
+    CreationPolicy, DEFAULT_REFRESH_INTERVAL, DeletionPolicy, ExternalSecret, ExternalSecretSpec,
+    ExternalSecretStatus, ManifestTarget, RefreshPolicy, SyncWindow, SyncWindowKind, SyncWindows, Target,
+};
+pub use provider::{
+    AppRoleAuth, CertificateAuth, CheckAndSet, ClientTls, FakeEntry, FakeProvider, JwtAuth, KubernetesAuth,
+    KubernetesCertificate, KubernetesProvider, KubernetesServer, KubernetesToken, KvVersion, NtlmAuth,
+    PasswordAuth, Provider, ProviderFault, ServiceAccountToken, StoreProvider, VaultAuth, VaultAuthMethod,
+    VaultKubernetesAuth, VaultProvider, WebhookAuth, WebhookProvider, WebhookResult, WebhookSecret,
+};
+pub use references::{
+    ByteString, CaProvider, CaProviderKind, SecretKeySelector, ServiceAccountSelector, StoreKind, StoreRef,
+};
+pub use secret_store::{
+    Capabilities, ClusterSecretStore, ClusterSecretStoreSpec, NamespaceCondition, RetrySettings, SecretStore,
+    SecretStoreSpec, SecretStoreStatus, StoreInterval,
+};
+pub use sources::{
+    ConflictPolicy, ConversionStrategy, DataFrom, DataFromSource, DataItem, DataSource, DecodingStrategy,
+    Find, FindName, GeneratorRef, MergeStrategy, MetadataPolicy, NullBytePolicy, PriorityPolicy, RemoteRef,
+    Rewrite, RewriteMerge, RewriteRegexp, RewriteTransform,
+};
+pub use template::{
+    EngineVersion, MergePolicy, Template, TemplateAs, TemplateFrom, TemplateItem, TemplateMeta, TemplateRef,
+};
