@@ -143,6 +143,186 @@ catalogue! {
     UNAVAILABLE: Cluster, target, "unavailable", "Unavailable",
         "the API server did not answer as expected: {reason}",
         "nothing, if it passes: it is tried again; else look at the API server";
+    /// What a template's result cannot become.
+    TEMPLATE_TARGET: User, "template-target", "TemplateInvalid",
+        "{field}: the target must be Data, Annotations or Labels",
+        "mend the target";
+    /// A rendered template that should be a map, and is not.
+    TEMPLATE_NO_MAP: User, "template-no-map", "TemplateNoMap",
+        "{error}{entries} (the rendered template has to be a map)",
+        "write one `key: value` a line, or use templateAs: Values";
+    /// A rendered value that is not encoded as it should be.
+    TEMPLATE_UNDECODABLE: User, "template-undecodable", "TemplateUndecodable",
+        "what the template makes is not {strategy} from byte {offset} on{entries}",
+        "mend valuesDecodingStrategy in templateFrom, or the template";
+    /// A template that is not text.
+    TEMPLATE_NOT_TEXT: User, "template-not-text", "TemplateInvalid",
+        "the template is not UTF-8{entries}",
+        "put text into the ConfigMap or Secret that the template comes from";
+    /// A store that does not exist.
+    STORE_ABSENT: User, "store-absent", "StoreAbsent",
+        "error processing {at}, err: could not get {kind} \"{name}\", {kind}.external-secrets.io \"{name}\" not found",
+        "create the store, or mend the name or kind in secretStoreRef";
+    /// A store that does not have the shape of its kind.
+    STORE_UNREADABLE: User, "store-unreadable", "StoreUnreadable",
+        "{store} cannot be read",
+        "compare it with `kubectl explain secretstore.spec`";
+    /// A ClusterSecretStore that does not let this namespace in.
+    STORE_CLOSED: User, "store-closed", "StoreClosed",
+        "error processing {at}, err: using cluster store \"{name}\" is not allowed from namespace \"{namespace}\": denied by spec.condition",
+        "add the namespace to spec.conditions of the store, or use another store";
+    /// An ExternalSecret that asks for nothing.
+    NOTHING_ASKED: User, "nothing-asked", "NothingAsked",
+        "either data or dataFrom should be specified",
+        "say in spec.data or spec.dataFrom what to fetch";
+    /// An entry of `dataFrom` without a source, or with several.
+    NOT_ONE_SOURCE: User, "not-one-source", "NotOneSource",
+        "{field}: one of extract, find, or sourceRef.generatorRef must be set",
+        "make an entry of its own of each";
+    /// An entry of an ExternalSecret that names no store.
+    NO_STORE: User, "no-store", "NoStore",
+        "{field}: no store is named",
+        "name one in spec.secretStoreRef, or in sourceRef.storeRef of the entry";
+    /// A generator where upstream takes one and does nothing with it.
+    GENERATOR_IN_DATA: User, "generator-in-data", "NotSupported",
+        "{field}: a generator makes no single value",
+        "use dataFrom[].sourceRef.generatorRef";
+    /// An entry that stands twice in `data`.
+    DUPLICATE_KEY: User, "duplicate-key", "DuplicateKey",
+        "{field}: duplicate secretKey found: {key}",
+        "remove one of them, or give it another name";
+    /// A deletion of what is not ours.
+    DELETE_UNOWNED: User, "delete-unowned", "PolicyConflict",
+        "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner",
+        "set spec.target.creationPolicy to Owner, or spec.target.deletionPolicy to Retain or Merge";
+    /// Entries to be taken away from nothing.
+    MERGE_INTO_NONE: User, "merge-into-none", "PolicyConflict",
+        "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with",
+        "set spec.target.deletionPolicy to Retain";
+    /// Another kind of object than a Secret.
+    MANIFEST_TARGET: User, "manifest-target", "NotSupported",
+        "spec.target.manifest: only Secrets are made",
+        "remove spec.target.manifest, or leave this object to another controller";
+    /// A text that Go does not take for a duration.
+    NOT_A_DURATION: User, "not-a-duration", "NotADuration",
+        "{field} is not a duration",
+        "write it with units, such as 1h30m, 15m or 90s";
+    /// More windows than are looked at.
+    TOO_MANY_WINDOWS: User, "too-many-windows", "TooManyWindows",
+        "spec.syncWindows: {count} windows, and only the first {most} are looked at",
+        "write several windows as one schedule, such as 0 8-18/2 * * MON-FRI";
+    /// A value that its store does not have.
+    SOURCE_MISSING: User, "source-missing", "SourceMissing",
+        "error processing {at}, err: Secret does not exist",
+        "write it to the store, or mend the key; where it may be missing, set deletionPolicy to Delete or Merge";
+    /// Nothing that could hold a value: never a reason to delete anything.
+    MOUNT_MISSING: Provider, "mount-missing", "MountMissing",
+        "error processing {at}, err: {what}",
+        "mount the engine, or mend path, version and namespace of the store; nothing is deleted because of this";
+    /// A property that the value does not have.
+    PROPERTY_MISSING: User, "property-missing", "PropertyMissing",
+        "error processing {at}, err: cannot find secret data for key: {property}",
+        "mend the property: a key of the value, or a gjson path into it";
+    /// A property that asks for more than any value is worth.
+    PROPERTY_TOO_MUCH: User, "property-too-much", "PropertyTooMuch",
+        "error processing {at}, err: the property asks for too much",
+        "ask for less: a path without pipes that copy the value over and over";
+    /// Members are wanted of what has none.
+    NOT_AN_OBJECT: User, "not-an-object", "NotAnObject",
+        "error processing {at}, err: the value is not a JSON object",
+        "use spec.data for a single value, or name a property that is an object";
+    /// Names that cannot be told apart any longer.
+    NAME_COLLISION: User, "name-collision", "NameCollision",
+        "error processing {at}, err: error applying conversion strategy {strategy} to keys: secret name collision during conversion{name}",
+        "use rewrite to give them different names, or conversionStrategy: Unicode";
+    /// Names that no entry can have.
+    INVALID_KEYS: User, "invalid-keys", "InvalidKeys",
+        "error processing {at}, err: invalid secret keys (TIP: use rewrite or conversionStrategy to change keys): {what}{name}",
+        "use rewrite to change them; conversionStrategy does so only where there is no rewrite";
+    /// A rewrite that cannot be done.
+    REWRITE_FAILED: User, "rewrite-failed", "RewriteFailed",
+        "error processing {at}, err: error applying rewrite to keys: failed rewrite operation[{operation}]: {what}",
+        "mend this operation of rewrite";
+    /// A value that is not encoded as it should be.
+    NOT_DECODABLE: User, "not-decodable", "NotDecodable",
+        "error processing {at}, err: error applying decoding strategy {strategy} to data: illegal base64 data at input byte {offset}",
+        "mend the value in the store, or use decodingStrategy: Auto or None";
+    /// A null byte where none may be.
+    NULL_BYTE: User, "null-byte", "NullByte",
+        "error processing {at}, err: the value holds a null byte",
+        "mend the value in the store, or remove nullBytePolicy: Fail";
+    /// The Secret is another ExternalSecret's.
+    OWNED_BY_ANOTHER: User, target, "owned-by-another", "TargetOwnedByAnother",
+        "unable to mutate secret {name}: secret is owned by another ExternalSecret: {owner}",
+        "give one of the two another spec.target.name";
+    /// The Secret has another controller.
+    CONTROLLED_BY_ANOTHER: User, target, "controlled-by-another", "TargetControlledByAnother",
+        "unable to mutate secret {name}: could not set controller reference on secret: it is controlled by {kind} {owner}",
+        "choose another spec.target.name, or creationPolicy: Merge";
+    /// A Secret that its ExternalSecret does not own is to be deleted.
+    DELETE_REFUSED: User, target, "delete-refused", "DeleteRefused",
+        "unable to delete secret {name}: creationPolicy={policy} is not Owner",
+        "set spec.target.creationPolicy to Owner, or spec.target.deletionPolicy to Retain or Merge";
+    /// An immutable Secret stands there, and would have to change.
+    STANDING_IMMUTABLE: User, target, "standing-immutable", "TargetImmutable",
+        "unable to update secret {name}: secret is immutable",
+        "delete the Secret to have it made again, or choose another spec.target.name";
+    /// A store that does not answer as it should, for now.
+    STORE_DOWN: Provider, "store-down", "StoreDown",
+        "error processing {at}, err: {store}: {error}",
+        "look at the store; it is tried again every second, and this object once it answers";
+    /// A store that says no.
+    STORE_REFUSED: Provider, "store-refused", "StoreRefused",
+        "error processing {at}, err: {store}: {error} (it said no)",
+        "give the store's identity what it needs in the store's policies; it is tried again at the next interval or change";
+    /// Something that answers, and is no such store.
+    STORE_NONSENSE: Provider, "store-nonsense", "StoreNonsense",
+        "error processing {at}, err: {store}: {error} (this is no answer of such a store)",
+        "compare the server's address in the store with what listens there";
+    /// Something that cannot be asked of the store.
+    STORE_ASKED_WRONGLY: User, "store-asked-wrongly", "StoreAskedWrongly",
+        "error processing {at}, err: {store}: {error} (it was not asked)",
+        "mend the key, the version or the store's settings";
+    /// A generator that we do not have.
+    GENERATOR_UNSUPPORTED: User, "generator-unsupported", "NotSupported",
+        "error processing {at}, err: generator {kind} is not supported yet",
+        "leave the object to another controller, or use a store";
+    /// A search whose pattern cannot be read.
+    FIND_UNREADABLE: User, "find-unreadable", "FindUnreadable",
+        "error processing {at}, err: find.name.regexp: {error}",
+        "mend the regular expression (RE2 syntax)";
+    /// An object with templates that is not there.
+    TEMPLATE_SOURCE_ABSENT: Cluster, "template-source-absent", "TemplateSourceAbsent",
+        "the template refers to the {kind} {name}, which does not exist in this namespace",
+        "create it, or mend templateFrom";
+    /// A template that is not in the object that should hold it.
+    TEMPLATE_SOURCE_ENTRY_ABSENT: Cluster, "template-source-entry-absent", "TemplateSourceAbsent",
+        "the template refers to key \"{key}\" of the {kind} {name}, which has no such key",
+        "add the key, or mend templateFrom";
+    /// A store whose settings cannot be used.
+    STORE_SETTINGS: User, "store-settings", "StoreSettings",
+        "the settings of the store cannot be used: {what}",
+        "mend spec.provider of the store";
+    /// A store that would be shown the controller's own identity.
+    STORE_OWN_IDENTITY: User, "store-own-identity", "StoreOwnIdentity",
+        "auth.kubernetes has neither serviceAccountRef nor secretRef: the controller does not show its own identity to a store",
+        "name a ServiceAccount in serviceAccountRef";
+    /// Something that a store refers to and that is not there.
+    CREDENTIAL_ABSENT: User, "credential-absent", "CredentialAbsent",
+        "the store refers to the {kind} {namespace}/{name}, which does not exist",
+        "create it, or mend the reference in the store";
+    /// An entry that a store refers to and that is not there.
+    CREDENTIAL_ENTRY_ABSENT: User, "credential-entry-absent", "CredentialAbsent",
+        "the store refers to key \"{key}\" of the {kind} {namespace}/{name}, which has no such key",
+        "add the key, or mend the reference in the store";
+    /// A namespaced store that refers to another namespace.
+    STORE_REACHES_OUT: User, "store-reaches-out", "StoreReachesOut",
+        "a SecretStore refers to something in namespace {namespace}, and may only refer to its own",
+        "leave the namespace out, or use a ClusterSecretStore";
+    /// A condition of a ClusterSecretStore that means nothing.
+    STORE_CONDITION_UNREADABLE: User, "store-condition-unreadable", "StoreConditionUnreadable",
+        "a condition of the ClusterSecretStore cannot be read: {what}",
+        "mend spec.conditions of the store";
     /// A defect of Seal.
     DEFECT: Bug, "defect", "Defect",
         "a defect in Seal: {what}",

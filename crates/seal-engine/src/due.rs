@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use seal_api::SealedSecret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use seal_api::{SealedSecret, Secret};
 use seal_core::{Fingerprint, InstallationKey, Mac};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,15 @@ pub struct SecretVersion {
     pub resource_version: String,
 }
 
+/// An object that a record can be about.
+pub trait Subject {
+    /// Its metadata.
+    fn metadata(&self) -> &ObjectMeta;
+
+    /// Everything in it that decides what its Secret should be, in parts, its kind first.
+    fn inputs(&self) -> Vec<Vec<u8>>;
+}
+
 /// What is remembered of an object whose Secret was written or found right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -45,11 +55,15 @@ pub struct Record {
     entries: BTreeMap<String, usize>,
     /// The labels and annotations that came from the object: what it no longer names is removed.
     pub managed: Vec<String>,
+    /// A keyed digest of the Secret, where what is in it comes from elsewhere: whether that changed can be told
+    /// without reading the Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
 }
 
 /// What is due for `object`, whose Secret now stands at `standing`.
 pub fn due(
-    object: &SealedSecret,
+    object: &impl Subject,
     record: Option<&Record>,
     standing: Option<&SecretVersion>,
     key: &InstallationKey,
@@ -65,7 +79,7 @@ pub fn due(
 impl Record {
     /// The record of `object`, whose Secret was left at `secret`.
     pub fn new(
-        object: &SealedSecret,
+        object: &impl Subject,
         secret: SecretVersion,
         rendered: Timestamp,
         opened: &BTreeMap<String, Fingerprint>,
@@ -88,19 +102,34 @@ impl Record {
             keys,
             entries,
             managed,
+            content: None,
         };
         record.mac = record.authenticate(object, key).to_text();
         record
     }
 
+    /// The same of a Secret with that content.
+    #[must_use]
+    pub fn of_content(mut self, secret: &Secret, object: &impl Subject, key: &InstallationKey) -> Self {
+        self.content = Some(content(secret, object, key).to_text());
+        self.mac = self.authenticate(object, key).to_text();
+        self
+    }
+
+    /// Whether `secret` has the content that the Secret of `object` was left with.
+    pub fn has_content_of(&self, secret: &Secret, object: &impl Subject, key: &InstallationKey) -> bool {
+        let left = self.content.as_deref();
+        left.is_some_and(|left| content(secret, object, key).matches(left))
+    }
+
     /// Whether this record was made by this installation for `object` as it now is.
-    pub fn is_about(&self, object: &SealedSecret, key: &InstallationKey) -> bool {
+    pub fn is_about(&self, object: &impl Subject, key: &InstallationKey) -> bool {
         self.is_authentic(object, key) && inputs(object, key).matches(&self.inputs)
     }
 
     /// Whether this record was made by this installation for `object`, as it now is or as it once was:
     /// enough to know which Secret is of our making, and which labels in it came from the object.
-    pub fn is_authentic(&self, object: &SealedSecret, key: &InstallationKey) -> bool {
+    pub fn is_authentic(&self, object: &impl Subject, key: &InstallationKey) -> bool {
         self.authenticate(object, key).matches(&self.mac)
     }
 
@@ -114,8 +143,8 @@ impl Record {
         self.keys.iter().filter_map(|key| key.parse().ok())
     }
 
-    fn authenticate(&self, object: &SealedSecret, key: &InstallationKey) -> Mac {
-        let metadata = &object.metadata;
+    fn authenticate(&self, object: &impl Subject, key: &InstallationKey) -> Mac {
+        let metadata = object.metadata();
         let rest = (
             (&metadata.namespace, &metadata.name, &metadata.uid),
             &self.inputs,
@@ -126,24 +155,49 @@ impl Record {
             &self.managed,
         );
         let rest = serde_json::to_vec(&rest).expect("maps with string keys are JSON");
-        key.mac("seal record 1", [rest.as_slice()])
+        match &self.content {
+            None => key.mac("seal record 1", [rest.as_slice()]),
+            Some(content) => key.mac(
+                "seal record with content 1",
+                [rest.as_slice(), content.as_bytes()],
+            ),
+        }
     }
 }
 
 /// A keyed digest of everything that decides what the Secret of `object` should be.
-pub fn inputs(object: &SealedSecret, key: &InstallationKey) -> Mac {
-    let text = |part: &Option<String>| part.clone().unwrap_or_default().into_bytes();
-    let spec = serde_json::to_vec(&object.spec).expect("a spec has string keys only");
-    let scope = seal_api::annotations::scope(object.metadata.annotations.as_ref());
-    let parts = [
-        b"SealedSecret".to_vec(),
-        text(&object.metadata.namespace),
-        text(&object.metadata.name),
-        text(&object.metadata.uid),
-        scope.as_str().as_bytes().to_vec(),
-        spec,
-    ];
+pub fn inputs(object: &impl Subject, key: &InstallationKey) -> Mac {
+    let parts = object.inputs();
     key.mac("seal inputs 1", parts.iter().map(Vec::as_slice))
+}
+
+// Equal contents of two objects' Secrets have digests that differ (S14).
+fn content(secret: &Secret, object: &impl Subject, key: &InstallationKey) -> Mac {
+    let metadata = object.metadata();
+    let place = serde_json::to_vec(&(&metadata.namespace, &metadata.name, &metadata.uid));
+    let place = place.expect("a tuple of texts is JSON");
+    let json = secret.to_json();
+    key.mac("seal content 1", [place.as_slice(), json.as_slice()])
+}
+
+impl Subject for SealedSecret {
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn inputs(&self) -> Vec<Vec<u8>> {
+        let text = |part: &Option<String>| part.clone().unwrap_or_default().into_bytes();
+        let spec = serde_json::to_vec(&self.spec).expect("a spec has string keys only");
+        let scope = seal_api::annotations::scope(self.metadata.annotations.as_ref());
+        vec![
+            b"SealedSecret".to_vec(),
+            text(&self.metadata.namespace),
+            text(&self.metadata.name),
+            text(&self.metadata.uid),
+            scope.as_str().as_bytes().to_vec(),
+            spec,
+        ]
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub struct FaultKind {
     pub reason: &'static str,
     /// Whether it is about the Secret to be written, rather than about opening or shaping it.
     pub about_target: bool,
-    /// What happened. `{entries}` and the names of facts in braces are filled in.
+    /// What happened. `{entries}`, `{field}` and the names of facts in braces are filled in.
     pub sentence: &'static str,
     /// What to do about it.
     pub remedy: &'static str,
@@ -57,6 +57,8 @@ pub enum Retry {
 pub struct Place {
     /// The entry of `.data`.
     pub entry: Option<String>,
+    /// The field of the object, such as `spec.data[0]`.
+    pub field: Option<String>,
     /// Line and column, from 1, in the entry's template.
     pub position: Option<(usize, usize)>,
 }
@@ -123,6 +125,13 @@ impl Fault {
         self
     }
 
+    /// The same in this field of the object.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.place.field = Some(field.into());
+        self
+    }
+
     /// The same at this line and column, from 1.
     #[must_use]
     pub fn at(mut self, line: usize, column: usize) -> Self {
@@ -166,6 +175,7 @@ impl Fault {
             match self.facts.iter().find(|(fact, _)| *fact == name) {
                 Some((_, fact)) => filled.push_str(fact),
                 None if name == "entries" => filled.push_str(&listed),
+                None if name == "field" => filled.push_str(self.place.field.as_deref().unwrap_or("?")),
                 None => filled.push('?'),
             }
             rest = tail;

@@ -7,6 +7,7 @@
 
 pub mod catalogue;
 mod due;
+pub mod external_secret;
 mod fault;
 mod outcome;
 mod ownership;
@@ -14,7 +15,7 @@ mod plan;
 pub mod sealed_secret;
 mod shape;
 
-pub use due::{Due, Record, SecretVersion, due, inputs};
+pub use due::{Due, Record, SecretVersion, Subject, due, inputs};
 pub use fault::{Fault, FaultClass, FaultKind, Place, Retry, summary};
 pub use outcome::{Event, Outcome, RECORD_CONDITION, event, status};
 pub use ownership::{Onto, Ownership};

@@ -130,7 +130,7 @@ pub fn event(
     })
 }
 
-fn bounded(mut text: String) -> String {
+pub(crate) fn bounded(mut text: String) -> String {
     if text.len() > MOST_TEXT {
         text.truncate(text.floor_char_boundary(MOST_TEXT));
         text.push('…');
@@ -138,7 +138,7 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-fn remedies(faults: &[Fault]) -> String {
+pub(crate) fn remedies(faults: &[Fault]) -> String {
     let mut all: Vec<String> = faults.iter().map(Fault::remedy).collect();
     all.sort();
     all.dedup();

@@ -24,7 +24,7 @@ pub enum Step {
     Refuse(Fault),
 }
 
-type Metadata = Option<BTreeMap<String, String>>;
+pub(crate) type Metadata = Option<BTreeMap<String, String>>;
 
 /// The step that makes `standing` what `desired` says, as far as `ownership` allows. `managed` names
 /// the labels and annotations that an earlier state of the object set (`label:` or `annotation:` in
@@ -91,7 +91,12 @@ fn merged(desired: Secret, standing: &Secret) -> Secret {
     target
 }
 
-fn with_owner(mut target: Secret, standing: &Secret, owner: &OwnerReference, ownership: Ownership) -> Secret {
+pub(crate) fn with_owner(
+    mut target: Secret,
+    standing: &Secret,
+    owner: &OwnerReference,
+    ownership: Ownership,
+) -> Secret {
     let mut references = target.metadata.owner_references.take().unwrap_or_default();
     if ownership.owner_reference {
         references.retain(|reference| reference.uid != owner.uid && reference.controller != Some(true));
@@ -107,7 +112,8 @@ fn with_owner(mut target: Secret, standing: &Secret, owner: &OwnerReference, own
     target
 }
 
-fn settle(mut target: Secret, standing: &Secret) -> Step {
+/// The step from `standing` to `target`, which has its uid and resourceVersion already.
+pub(crate) fn settle(mut target: Secret, standing: &Secret) -> Step {
     if target.kind_or_opaque() != standing.kind_or_opaque() {
         return Step::Refuse(
             Fault::new(&catalogue::TYPE_FIXED)
@@ -125,7 +131,8 @@ fn settle(mut target: Secret, standing: &Secret) -> Step {
     }
     let same_metadata = present(&target.metadata.labels) == present(&standing.metadata.labels)
         && present(&target.metadata.annotations) == present(&standing.metadata.annotations)
-        && same_owners(&target.metadata, &standing.metadata);
+        && same_owners(&target.metadata, &standing.metadata)
+        && target.metadata.finalizers == standing.metadata.finalizers;
     let same_mutability = target.immutable.unwrap_or_default() == standing.immutable.unwrap_or_default();
     if same_data && same_metadata && same_mutability {
         return Step::Leave;
@@ -158,7 +165,7 @@ fn stale<'a>(managed: &'a [String], kind: &str) -> Vec<&'a str> {
         .collect()
 }
 
-fn overlaid(standing: &Metadata, desired: Metadata, stale: &[&str]) -> Metadata {
+pub(crate) fn overlaid(standing: &Metadata, desired: Metadata, stale: &[&str]) -> Metadata {
     let mut all = standing.clone().unwrap_or_default();
     all.retain(|name, _| !stale.contains(&name.as_str()));
     all.extend(desired.unwrap_or_default());

@@ -1,0 +1,144 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+fn names(names: &[&str]) -> NamespaceCondition {
+    NamespaceCondition {
+        namespaces: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..NamespaceCondition::default()
+    }
+}
+
+fn pattern(pattern: &str) -> NamespaceCondition {
+    NamespaceCondition {
+        namespace_regexes: vec![pattern.to_owned()],
+        ..NamespaceCondition::default()
+    }
+}
+
+fn selector(key: &str, operator: &str, values: &[&str]) -> NamespaceCondition {
+    let requirement = LabelSelectorRequirement {
+        key: key.to_owned(),
+        operator: operator.to_owned(),
+        values: Some(values.iter().map(|value| (*value).to_owned()).collect()),
+    };
+    NamespaceCondition {
+        namespace_selector: Some(LabelSelector {
+            match_labels: None,
+            match_expressions: Some(vec![requirement]),
+        }),
+        ..NamespaceCondition::default()
+    }
+}
+
+fn let_in(conditions: &[NamespaceCondition], namespace: &str) -> bool {
+    let team = labels(&[("team", "a")]);
+    lets_in(conditions, namespace, &team, Anchoring::Whole).unwrap()
+}
+
+#[test]
+fn without_conditions_all_are_let_in_and_with_several_one_is_enough() {
+    assert!(let_in(&[], "any"));
+    assert!(!let_in(&[names(&["prod"])], "dev"));
+    assert!(let_in(&[names(&["prod"]), pattern("dev-.*")], "dev-1"));
+    let both = NamespaceCondition {
+        namespaces: vec!["prod".to_owned()],
+        ..pattern("dev-.*")
+    };
+    assert!(let_in(std::slice::from_ref(&both), "prod") && let_in(&[both], "dev-1"));
+}
+
+#[test]
+fn patterns_match_whole_names_unless_the_old_way_is_asked_for() {
+    let condition = [pattern("team-a|ops")];
+    assert!(let_in(&condition, "team-a") && let_in(&condition, "ops"));
+    assert!(!let_in(&condition, "team-abc") && !let_in(&condition, "my-team-a"));
+    assert!(lets_in(&condition, "my-team-abc", &labels(&[]), Anchoring::Part).unwrap());
+}
+
+#[test]
+fn selectors_are_read_as_kubernetes_reads_them() {
+    for (operator, values, expected) in [
+        ("In", &["a", "b"][..], true),
+        ("In", &["b"], false),
+        ("NotIn", &["a"], false),
+        ("NotIn", &["b"], true),
+        ("Exists", &[], true),
+        ("DoesNotExist", &[], false),
+    ] {
+        let found = let_in(&[selector("team", operator, values)], "prod");
+        assert_eq!(found, expected, "team {operator} {values:?}");
+    }
+    assert!(
+        let_in(&[selector("other", "NotIn", &["a"])], "prod"),
+        "a label that is not there is in no set"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_lets_nobody_in_and_is_told_unless_another_condition_does() {
+    let refused = lets_in(&[pattern("(")], "prod", &labels(&[]), Anchoring::Whole).unwrap_err();
+    assert_eq!(refused.kind.code, "store-condition-unreadable");
+    assert!(lets_in(&[pattern("prod)|(dev")], "prod", &labels(&[]), Anchoring::Whole).is_err());
+    assert!(let_in(&[pattern("("), names(&["prod"])], "prod"));
+    assert!(
+        lets_in(
+            &[selector("a", "Near", &[])],
+            "prod",
+            &labels(&[]),
+            Anchoring::Whole
+        )
+        .is_err()
+    );
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-c]{1,2}"
+}
+
+proptest! {
+    // GHSA-77v3-r3jw-j2v2, CVE-2026-42875 and their like, whatever the combination.
+    #[test]
+    fn a_secret_store_never_reads_outside_its_own_namespace(
+        own in name(), asker in name(), named in proptest::option::of(name()),
+    ) {
+        let store = Place { kind: StoreKind::SecretStore, namespace: &own, asker: &asker };
+        match read_from(store, named.as_deref()) {
+            Ok(from) => prop_assert_eq!(from, From::Fixed(own)),
+            Err(fault) => {
+                prop_assert_eq!(fault.kind.code, "store-reaches-out");
+                prop_assert!(named.is_some_and(|named| named != own));
+            }
+        }
+    }
+
+    #[test]
+    fn a_cluster_store_reads_where_its_author_says_or_where_the_asker_is_and_nowhere_else(
+        asker in "[a-c]{0,2}", named in proptest::option::of(name()),
+    ) {
+        let store = Place { kind: StoreKind::ClusterSecretStore, namespace: "", asker: &asker };
+        let from = read_from(store, named.as_deref()).unwrap();
+        prop_assert_eq!(from, match (named, asker.is_empty()) {
+            (Some(named), _) => From::Fixed(named),
+            (None, true) => From::Nobody,
+            (None, false) => From::Asker(asker),
+        });
+    }
+
+    #[test]
+    fn what_a_whole_pattern_lets_in_it_also_matches_in_part(
+        expression in "[a-c.*|]{1,5}", namespace in name(),
+    ) {
+        let condition = [pattern(&expression)];
+        let whole = lets_in(&condition, &namespace, &labels(&[]), Anchoring::Whole);
+        let part = lets_in(&condition, &namespace, &labels(&[]), Anchoring::Part);
+        if let (Ok(true), Ok(part)) = (whole, part) {
+            prop_assert!(part);
+        }
+    }
+}
