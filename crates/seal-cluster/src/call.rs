@@ -52,6 +52,9 @@ pub enum CallError {
     /// The answer is not what was asked for.
     #[error(transparent)]
     Malformed(#[from] seal_api::MalformedSecret),
+    /// The answer is something else.
+    #[error("the API server's answer is not what was asked for")]
+    Unexpected,
     /// A write of a replica that does not lead. Nothing is wrong: the one that leads does it.
     #[error(transparent)]
     NotLeading(#[from] NotLeading),
@@ -99,6 +102,18 @@ pub(crate) async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> R
         kube::Error::Api(status) => refusal(status.code, serde_json::to_vec(&*status).unwrap_or_default()),
         other => unanswered(other),
     })
+}
+
+/// The object `name` of a kind that is in no namespace, if there is one.
+///
+/// # Errors
+/// [`CallError`].
+pub async fn get<K>(client: &Client, name: &str) -> Result<Option<K>, CallError>
+where
+    K: kube::Resource<DynamicType = (), Scope = kube::core::ClusterResourceScope>,
+    K: serde::de::DeserializeOwned + Clone + std::fmt::Debug,
+{
+    bounded(kube::Api::<K>::all(client.clone()).get_opt(name)).await
 }
 
 fn unanswered(error: kube::Error) -> CallError {

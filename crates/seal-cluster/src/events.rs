@@ -1,5 +1,4 @@
-//! Events about SealedSecrets, as upstream writes them: core/v1, component `sealed-secrets`, one
-//! object for the same news with a count.
+//! Events about objects, as both upstreams write them: core/v1, one object for the same news with a count.
 //!
 //! Whether there is news is the engine's to say. An event that cannot be written is nobody's fault
 //! but the event's: it is not tried again.
@@ -11,15 +10,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event as CoreEvent, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Client};
-use seal_api::SealedSecret;
+use kube::{Api, Client, Resource};
 use seal_engine::Event;
-use seal_engine::sealed_secret::kube_names::{API_VERSION, KIND};
 use serde_json::json;
 
 use crate::call::{CallError, bounded};
 
-const COMPONENT: &str = "sealed-secrets";
 // The API server's limit on an event's message.
 const MOST_MESSAGE: usize = 1024;
 // As many as client-go remembers.
@@ -28,6 +24,7 @@ const MOST_REMEMBERED: usize = 4096;
 /// Tells events, and remembers those told so that repetition is a count.
 pub struct Events {
     client: Client,
+    component: &'static str,
     told: Mutex<HashMap<Told, (String, i32)>>,
 }
 
@@ -39,23 +36,29 @@ struct Told {
 }
 
 impl Events {
-    /// Through `client`.
-    pub fn new(client: Client) -> Self {
+    /// Through `client`, in the name of `component`.
+    pub fn new(client: Client, component: &'static str) -> Self {
         Self {
             client,
+            component,
             told: Mutex::default(),
         }
     }
 
-    /// Tells `event` about `object`.
+    /// Tells `event` about `object`, in its namespace; about what has none, in `default`.
     ///
     /// # Errors
     /// [`CallError`]; the event is lost then.
-    pub async fn tell(&self, object: &SealedSecret, event: &Event, now: Timestamp) -> Result<(), CallError> {
-        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    pub async fn tell<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<(), CallError> {
+        let namespace = object.meta().namespace.as_deref().unwrap_or("default");
         let events: Api<CoreEvent> = Api::namespaced(self.client.clone(), namespace);
         let told = Told {
-            uid: object.metadata.uid.clone().unwrap_or_default(),
+            uid: object.meta().uid.clone().unwrap_or_default(),
             reason: event.reason,
             message: shortened(&event.message),
         };
@@ -72,11 +75,51 @@ impl Events {
                 Err(error) => return Err(error),
             }
         }
-        let first = core_event(object, event.warning, &told, now);
+        let first = self.core_event(object, namespace, event.warning, &told, now);
         let name = first.metadata.name.clone().unwrap_or_default();
         bounded(events.create(&PostParams::default(), &first)).await?;
         self.remember(told, name, 1);
         Ok(())
+    }
+
+    fn core_event<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        namespace: &str,
+        warning: bool,
+        told: &Told,
+        now: Timestamp,
+    ) -> CoreEvent {
+        let metadata = object.meta();
+        let name = metadata.name.clone().unwrap_or_default();
+        CoreEvent {
+            metadata: ObjectMeta {
+                name: Some(format!("{name}.{:x}", now.as_nanosecond())),
+                namespace: Some(namespace.to_owned()),
+                ..ObjectMeta::default()
+            },
+            involved_object: ObjectReference {
+                api_version: Some(K::api_version(&()).into_owned()),
+                kind: Some(K::kind(&()).into_owned()),
+                name: Some(name),
+                namespace: metadata.namespace.clone(),
+                uid: metadata.uid.clone(),
+                resource_version: metadata.resource_version.clone(),
+                field_path: None,
+            },
+            reason: Some(told.reason.to_owned()),
+            message: Some(told.message.clone()),
+            type_: Some(if warning { "Warning" } else { "Normal" }.to_owned()),
+            source: Some(EventSource {
+                component: Some(self.component.to_owned()),
+                host: None,
+            }),
+            reporting_component: Some(self.component.to_owned()),
+            first_timestamp: Some(Time(now)),
+            last_timestamp: Some(Time(now)),
+            count: Some(1),
+            ..CoreEvent::default()
+        }
     }
 
     fn remembered(&self, told: &Told) -> Option<(String, i32)> {
@@ -93,39 +136,6 @@ impl Events {
             all.clear();
         }
         all.insert(told, (name, count));
-    }
-}
-
-fn core_event(object: &SealedSecret, warning: bool, told: &Told, now: Timestamp) -> CoreEvent {
-    let metadata = &object.metadata;
-    let name = metadata.name.clone().unwrap_or_default();
-    CoreEvent {
-        metadata: ObjectMeta {
-            name: Some(format!("{name}.{:x}", now.as_nanosecond())),
-            namespace: metadata.namespace.clone(),
-            ..ObjectMeta::default()
-        },
-        involved_object: ObjectReference {
-            api_version: Some(API_VERSION.to_owned()),
-            kind: Some(KIND.to_owned()),
-            name: Some(name),
-            namespace: metadata.namespace.clone(),
-            uid: metadata.uid.clone(),
-            resource_version: metadata.resource_version.clone(),
-            field_path: None,
-        },
-        reason: Some(told.reason.to_owned()),
-        message: Some(told.message.clone()),
-        type_: Some(if warning { "Warning" } else { "Normal" }.to_owned()),
-        source: Some(EventSource {
-            component: Some(COMPONENT.to_owned()),
-            host: None,
-        }),
-        reporting_component: Some(COMPONENT.to_owned()),
-        first_timestamp: Some(Time(now)),
-        last_timestamp: Some(Time(now)),
-        count: Some(1),
-        ..CoreEvent::default()
     }
 }
 

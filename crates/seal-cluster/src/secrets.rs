@@ -50,12 +50,24 @@ impl From<Listed> for Version {
 #[derive(Clone)]
 pub struct Secrets {
     client: Client,
+    /// In whose name fields are written; nothing for the API server's own choice.
+    manager: Option<String>,
 }
 
 impl Secrets {
     /// Through `client`.
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self {
+            client,
+            manager: None,
+        }
+    }
+
+    /// The same, which writes in the name of that field manager.
+    #[must_use]
+    pub fn as_manager(mut self, manager: &str) -> Self {
+        self.manager = Some(manager.to_owned());
+        self
     }
 
     /// The Secret `namespace/name`, if it stands.
@@ -147,7 +159,8 @@ impl Secrets {
     /// [`CallError`]; a conflict when one of that name stands there.
     pub async fn create(&self, secret: &Secret) -> Result<Secret, CallError> {
         let namespace = secret.metadata.namespace.as_deref().unwrap_or_default();
-        self.call(Method::POST, &path(namespace, ""), Some(secret)).await
+        self.call(Method::POST, &self.managed(path(namespace, "")), Some(secret))
+            .await
     }
 
     /// Puts `secret` in the place of the one with its uid and resourceVersion.
@@ -157,7 +170,39 @@ impl Secrets {
     pub async fn replace(&self, secret: &Secret) -> Result<Secret, CallError> {
         let namespace = secret.metadata.namespace.as_deref().unwrap_or_default();
         let name = secret.metadata.name.as_deref().unwrap_or_default();
-        self.call(Method::PUT, &path(namespace, name), Some(secret)).await
+        self.call(Method::PUT, &self.managed(path(namespace, name)), Some(secret))
+            .await
+    }
+
+    /// Deletes the Secret of that uid and resourceVersion.
+    ///
+    /// # Errors
+    /// [`CallError`]; a conflict when that one is no more as it was.
+    pub async fn delete(&self, secret: &Secret) -> Result<(), CallError> {
+        let namespace = secret.metadata.namespace.as_deref().unwrap_or_default();
+        let name = secret.metadata.name.as_deref().unwrap_or_default();
+        let options = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {
+                "uid": secret.metadata.uid,
+                "resourceVersion": secret.metadata.resource_version,
+            },
+        });
+        let request = Request::builder()
+            .method(Method::DELETE)
+            .uri(path(namespace, name))
+            .header(http::header::ACCEPT, "application/json")
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(wiped(Zeroizing::new(options.to_string().into_bytes())))?;
+        send(&self.client, request).await.map(drop)
+    }
+
+    fn managed(&self, path: String) -> String {
+        match &self.manager {
+            Some(manager) => format!("{path}?fieldManager={}", encoded(manager)),
+            None => path,
+        }
     }
 
     async fn call(&self, method: Method, path: &str, secret: Option<&Secret>) -> Result<Secret, CallError> {

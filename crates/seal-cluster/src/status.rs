@@ -1,13 +1,14 @@
-//! Writes the status of a SealedSecret and reads the record out of it.
+//! Writes the status of an object, and reads the record out of a SealedSecret's.
 //!
 //! The write names uid and resourceVersion, so it cannot overwrite what was not seen. What the
 //! status says is the engine's.
 
 use kube::api::{ObjectMeta, Patch, PatchParams};
-use kube::core::PartialObjectMeta;
-use kube::{Api, Client};
-use seal_api::{SealedSecret, SealedSecretStatus};
+use kube::core::{PartialObjectMeta, Request};
+use kube::{Client, Resource};
+use seal_api::SealedSecret;
 use seal_engine::{RECORD_CONDITION, Record};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::call::{CallError, Deed, bounded};
@@ -18,29 +19,29 @@ pub const STATUS: Deed = Deed {
     resource: "sealedsecrets/status",
 };
 
-/// Replaces the status of the SealedSecret with this metadata, as it was seen; returns its metadata
-/// as it then stands.
+/// Replaces the status of the object with this metadata, as it was seen; returns its metadata as it then stands.
 ///
 /// # Errors
 /// [`CallError`]; a conflict when the object changed since.
-pub async fn write_status(
+pub async fn write_status<K: Resource<DynamicType = ()>>(
     client: &Client,
     metadata: &ObjectMeta,
-    status: &SealedSecretStatus,
+    status: &impl Serialize,
 ) -> Result<ObjectMeta, CallError> {
-    let namespace = metadata.namespace.as_deref().unwrap_or_default();
     let name = metadata.name.as_deref().unwrap_or_default();
-    // The answer is metadata only: the object may be one that cannot be read.
-    let objects: Api<PartialObjectMeta<SealedSecret>> = Api::namespaced(client.clone(), namespace);
+    let all = Request::new(K::url_path(&(), metadata.namespace.as_deref()));
     let patch = Patch::Merge(json!({
         "metadata": {"uid": metadata.uid, "resourceVersion": metadata.resource_version},
         "status": status,
     }));
-    Ok(
-        bounded(objects.patch_status(name, &PatchParams::default(), &patch))
-            .await?
-            .metadata,
-    )
+    let answer = async {
+        let request = all.patch_subresource("status", name, &PatchParams::default(), &patch);
+        // Of the answer the metadata only: the object may be one that cannot be read.
+        client
+            .request::<PartialObjectMeta<K>>(request.map_err(kube::Error::BuildRequest)?)
+            .await
+    };
+    Ok(bounded(answer).await?.metadata)
 }
 
 /// The record that `object` carries. It may be anybody's: only the engine can tell whether it is ours.

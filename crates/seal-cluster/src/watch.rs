@@ -12,12 +12,13 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use seal_api::annotations::KEY_LABEL;
 use seal_api::{SealedSecret, SealingKeyRing};
+use serde::de::DeserializeOwned;
 
 const FORBIDDEN: u16 = 403;
 const NOT_FOUND: u16 = 404;
 
-/// A SealedSecret, or the metadata of something that cannot be read as one.
-pub type Watched = DeserializeGuard<SealedSecret>;
+/// An object, or the metadata of something that cannot be read as one.
+pub type Watched<K = SealedSecret> = DeserializeGuard<K>;
 /// The metadata of a Secret.
 pub type SecretMetadata = PartialObjectMeta<CoreSecret>;
 
@@ -52,11 +53,28 @@ pub struct WatchInterrupted {
     pub forbidden: bool,
 }
 
-/// SealedSecrets in all `scopes` that match the label selector.
-pub fn sealed_secrets(client: &Client, scopes: &[Scope], selector: &str) -> News<Watched> {
+/// All objects of one kind in `scopes` that match the label selector.
+pub fn objects<K>(client: &Client, scopes: &[Scope], selector: &str) -> News<Watched<K>>
+where
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
+    K: DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
+{
     let config = watcher::Config::default().labels(selector);
     merged(scopes, |scope| {
         watcher(api(client, scope), config.clone())
+            .default_backoff()
+            .boxed()
+    })
+}
+
+/// All objects of a kind that is in no namespace.
+pub fn cluster_objects<K>(client: &Client) -> News<Watched<K>>
+where
+    K: kube::Resource<Scope = kube::core::ClusterResourceScope, DynamicType = ()>,
+    K: DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
+{
+    merged(&[Scope::Cluster], |_| {
+        watcher(Api::all(client.clone()), watcher::Config::default())
             .default_backoff()
             .boxed()
     })

@@ -43,12 +43,12 @@ const ROTATE_PATH: &str = "/v1/rotate";
 pub(crate) struct Shown {
     /// The keys.
     pub(crate) keys: watch::Receiver<Option<Arc<Keys>>>,
-    /// Whether SealedSecrets are being taken care of.
-    pub(crate) ready: Arc<AtomicBool>,
+    /// Whether objects are being taken care of, by kind.
+    pub(crate) ready: Vec<Arc<AtomicBool>>,
     /// The metrics.
     pub(crate) metrics: Arc<Metrics>,
-    /// What is due.
-    pub(crate) queue: Arc<Queue<Key>>,
+    /// What is due, by kind.
+    pub(crate) queues: Vec<Arc<Queue<Key>>>,
     /// Whether it is due here.
     pub(crate) leadership: Leadership,
 }
@@ -57,7 +57,11 @@ impl Shown {
     // What is due is the leader's to do.
     fn backlog(&self) -> Backlog {
         let term = self.leadership.term();
-        term.map_or_else(Backlog::default, |term| self.queue.backlog(term))
+        let backlogs = term.map(|term| self.queues.iter().map(move |queue| queue.backlog(term)));
+        backlogs
+            .into_iter()
+            .flatten()
+            .fold(Backlog::default(), Backlog::and)
     }
 }
 
@@ -126,7 +130,7 @@ async fn health(State(shown): State<Shown>) -> Response {
 }
 
 async fn readiness(State(shown): State<Shown>) -> Response {
-    if shown.ready.load(Ordering::Relaxed) {
+    if shown.ready.iter().all(|ready| ready.load(Ordering::Relaxed)) {
         (StatusCode::OK, "ok\n").into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()

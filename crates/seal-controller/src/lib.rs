@@ -4,6 +4,7 @@
 //! `seal-cluster`'s to know.
 
 mod diagnosis;
+mod external_secrets;
 mod http;
 mod known;
 mod leadership;
@@ -11,6 +12,7 @@ pub mod logs;
 mod metrics;
 mod queue;
 mod reconcile;
+mod rendering;
 mod sealing_keys;
 pub mod serve;
 pub mod settings;

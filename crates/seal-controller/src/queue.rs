@@ -57,6 +57,8 @@ pub(crate) enum Again {
     AfterAPause,
     /// No: it is no more, and what is known of it is forgotten.
     Never,
+    /// Then.
+    At(Instant),
 }
 
 /// How the work stands.
@@ -68,6 +70,17 @@ pub(crate) struct Backlog {
     pub(crate) oldest: Duration,
     /// For how long nothing was finished although something was due.
     pub(crate) stalled: Duration,
+}
+
+impl Backlog {
+    /// Both at once.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            depth: self.depth + other.depth,
+            oldest: self.oldest.max(other.oldest),
+            stalled: self.stalled.max(other.stalled),
+        }
+    }
 }
 
 impl<K: Grouped> Default for Queue<K> {
@@ -138,6 +151,10 @@ impl<K: Grouped> Queue<K> {
     /// `key` has been looked at.
     pub(crate) fn done(&self, key: &K, again: Again) {
         let retry = again == Again::AfterAPause;
+        let appointment = match again {
+            Again::At(time) => Some(time),
+            Again::OnChange | Again::AfterAPause | Again::Never => None,
+        };
         let mut state = self.lock();
         let now = Instant::now();
         state.progress = now;
@@ -160,6 +177,8 @@ impl<K: Grouped> Queue<K> {
                 .saturating_mul(1 << failures.saturating_sub(1).min(20))
                 .min(LONGEST_PAUSE);
             state.set_timer(key.clone(), now + pause);
+        } else if let Some(time) = appointment {
+            state.set_timer(key.clone(), time);
         }
         drop(state);
         self.changed.notify_one();
@@ -311,6 +330,24 @@ mod tests {
             (taken(&queue).await, taken(&queue).await, taken(&queue).await),
             (Some(1), Some(2), None)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_appointment_is_kept_unless_something_changes_before() {
+        let queue = Queue::default();
+        queue.add(1, Lane::News);
+        assert_eq!(taken(&queue).await, Some(1));
+        let hour = Duration::from_secs(3600);
+        queue.done(&1, Again::At(Instant::now() + hour));
+        assert_eq!(taken(&queue).await, None);
+        tokio::time::advance(hour).await;
+        assert_eq!(taken(&queue).await, Some(1));
+        queue.done(&1, Again::At(Instant::now() + hour));
+        queue.add(1, Lane::News);
+        assert_eq!(taken(&queue).await, Some(1));
+        queue.done(&1, Again::OnChange);
+        tokio::time::advance(2 * hour).await;
+        assert_eq!(taken(&queue).await, None, "the appointment was overtaken");
     }
 
     #[tokio::test(start_paused = true)]

@@ -41,6 +41,8 @@ use memory::{Attempt, Memories};
 use prepare::{Prepared, prepare};
 pub(crate) use watched::SealedSecretWatches;
 
+// Who tells, in events.
+const COMPONENT: &str = "sealed-secrets";
 // Between looking and writing somebody else may write; more often than this is a quarrel.
 const LOOKS: usize = 4;
 
@@ -70,18 +72,18 @@ impl Reconciler {
         settings: Arc<Settings>,
         metrics: Arc<Metrics>,
         keys: watch::Receiver<Option<Arc<Keys>>>,
-        installation: InstallationKey,
+        installation: Arc<InstallationKey>,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             objects: Known::default(),
             standing: Known::default(),
             secrets: Secrets::new(client.clone()),
-            events: Events::new(client.clone()),
+            events: Events::new(client.clone(), COMPONENT),
             client,
             metrics,
             keys,
-            installation: Arc::new(installation),
+            installation,
             settings,
             diagnoses: Diagnoses::default(),
             cores: Semaphore::new(cores),
@@ -343,7 +345,7 @@ impl Reconciler {
         let previous = object.status.clone().or_else(|| self.memories.status(key));
         let current = status(previous.as_ref(), outcome, object.metadata.generation, now);
         if self.settings.update_status && previous.as_ref() != Some(&current) {
-            match write_status(&self.client, &object.metadata, &current).await {
+            match write_status::<SealedSecret>(&self.client, &object.metadata, &current).await {
                 Ok(metadata) => {
                     let object = SealedSecret {
                         metadata,

@@ -12,10 +12,11 @@ use anyhow::Context;
 use kube::Config;
 use seal_cluster::watch::Scope;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::external_secrets::{ExternalSecrets, Part};
 use crate::http::{self, Bounds, Shown, api, listen, metrics};
 use crate::known::Key;
 use crate::leadership::Election;
@@ -93,7 +94,8 @@ async fn run(
 
 /// All that runs.
 struct Running {
-    queue: Arc<Queue<Key>>,
+    queues: Vec<Arc<Queue<Key>>>,
+    external: Option<Arc<ExternalSecrets>>,
     workers: JoinSet<()>,
     others: JoinSet<()>,
     // Says to the HTTP servers that they are to end, and closes when they have.
@@ -113,11 +115,23 @@ impl Running {
         let (client, mut leadership) = (election.client.clone(), election.leadership.clone());
         let current = watch::Sender::new(None);
         let queue = Arc::new(Queue::default());
+        let external = settings.external_secrets.external_secrets.then(Part::default);
+        let ready = Arc::new(AtomicBool::new(false));
         let shown = Shown {
             keys: current.subscribe(),
-            ready: Arc::new(AtomicBool::new(false)),
+            ready: external
+                .iter()
+                .map(|part| &part.ready)
+                .chain([&ready])
+                .cloned()
+                .collect(),
             metrics,
-            queue: Arc::clone(&queue),
+            queues: external
+                .iter()
+                .flat_map(|part| [&part.queue, &part.validations])
+                .chain([&queue])
+                .cloned()
+                .collect(),
             leadership: leadership.clone(),
         };
         let mut others = JoinSet::new();
@@ -125,7 +139,7 @@ impl Running {
 
         let (keys, installation) =
             SealingKeys::open(client.clone(), Arc::clone(&settings), current, &mut leadership).await?;
-        let keys = Arc::new(keys);
+        let (keys, installation) = (Arc::new(keys), Arc::new(installation));
         info!("Searching for existing private keys");
         keys.begin(&mut leadership).await.context("the sealing keys")?;
         let reconciler = Arc::new(Reconciler::new(
@@ -133,7 +147,7 @@ impl Running {
             Arc::clone(&settings),
             Arc::clone(&shown.metrics),
             keys.current(),
-            installation,
+            Arc::clone(&installation),
         ));
         let users = {
             let (reconciler, scopes) = (Arc::clone(&reconciler), scopes(&settings));
@@ -157,6 +171,12 @@ impl Running {
         ));
         let begin = watch::Sender::new(None);
         let mut workers = JoinSet::new();
+        let external = external.map(|part| {
+            let here = scopes(&settings);
+            let (recovered, heard) = mpsc::unbounded_channel();
+            let external = ExternalSecrets::new(client.clone(), &settings, installation, &part, recovered);
+            part.start(external, heard, here, &leadership, &mut workers, &mut others)
+        });
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let worker = Worker {
             reconciler: Arc::clone(&reconciler),
@@ -176,12 +196,13 @@ impl Running {
             },
             queue: Arc::clone(&queue),
             begin,
-            ready: shown.ready,
+            ready,
             leadership,
         };
         others.spawn(watches.listen());
         Ok(Self {
-            queue,
+            queues: shown.queues,
+            external,
             workers,
             others,
             closing,
@@ -191,12 +212,15 @@ impl Running {
     // Whoever waits for the Lease waits for what is under way, and not for HTTP's clients.
     async fn finish(mut self, election: &mut Election) {
         info!("finishing what is under way");
-        self.queue.close();
+        self.queues.iter().for_each(|queue| queue.close());
         let workers = async { while self.workers.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, workers).await.is_err() {
             warn!("what was under way did not finish in time");
         }
         election.resign().await;
+        if let Some(external) = &self.external {
+            external.close().await;
+        }
         self.closing.send_replace(true);
         self.closing.closed().await;
         self.others.shutdown().await;

@@ -3,6 +3,7 @@
 //! A flag wins over its variable. Unlike upstream, a variable that cannot be read is an error that
 //! names it, never ignored. What follows from a setting is for those who use it.
 
+mod external_secrets;
 mod go_values;
 mod label_selector;
 mod leader_election;
@@ -25,6 +26,7 @@ use jiff::Timestamp;
 use seal_cluster::backup::Recipient;
 use seal_core::KeySize;
 
+pub use external_secrets::ExternalSecrets;
 pub use leader_election::LeaderElection;
 pub use without_effect::WithoutEffect;
 
@@ -190,6 +192,9 @@ pub struct Settings {
     /// How the one replica that writes is found
     #[command(flatten)]
     pub leader_election: LeaderElection,
+    /// Whether ExternalSecrets are taken care of, and how
+    #[command(flatten)]
+    pub external_secrets: ExternalSecrets,
     /// Print the version and end
     #[arg(long)]
     pub version: bool,

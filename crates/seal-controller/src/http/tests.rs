@@ -243,22 +243,22 @@ async fn who_becomes_the_leader_is_healthy_however_long_its_lists_take() {
     let standing = watch::Sender::new(Standing::Waits { holder: None });
     let shown = Shown {
         keys: watch::Sender::new(None).subscribe(),
-        ready: Arc::default(),
+        ready: Vec::new(),
         metrics: Arc::default(),
-        queue: Arc::default(),
+        queues: vec![Arc::default()],
         leadership: Leadership::of(standing.subscribe()),
     };
     let key = Key {
         namespace: "prod".into(),
         name: "db".into(),
     };
-    shown.queue.add(key, Lane::News);
+    shown.queues[0].add(key, Lane::News);
     tokio::time::advance(STALLED * 4).await;
     standing.send_replace(Standing::Leads { term: 1 });
     assert_eq!(health(State(shown.clone())).await.status(), StatusCode::OK);
     tokio::time::advance(STALLED * 4).await;
     assert_eq!(health(State(shown.clone())).await.status(), StatusCode::OK);
-    shown.queue.resume(1);
+    shown.queues[0].resume(1);
     assert_eq!(health(State(shown.clone())).await.status(), StatusCode::OK);
     tokio::time::advance(STALLED).await;
     // Somebody is to look at it, and does not.

@@ -5,15 +5,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use seal_api::{SealedSecret, Secret};
 use seal_cluster::installation::INSTALLATION_SECRET;
-use seal_core::{Fingerprint, InstallationKey, KeyRing, RandomSource, SeededRandom};
+use seal_core::{Fingerprint, InstallationKey, KeyRing};
 use seal_engine::sealed_secret::{Opening, functions, open};
 use seal_engine::{Answers, Fault, Policy, Record, Unveiled, catalogue, desired, inputs, managed, shape};
 use seal_template::Env;
-use seal_template::environment::{Random, TimeZones};
 
+use crate::rendering::{BundledZones, TemplateRandom};
 use crate::settings::Settings;
 
 /// What should stand, and how it came about.
@@ -73,7 +72,7 @@ fn shaped(
     settings: &Settings,
     installation: &InstallationKey,
 ) -> Result<Secret, Vec<Fault>> {
-    let mut random = TemplateRandom(installation.seeded(&inputs(object, installation)));
+    let mut random = TemplateRandom::of(installation.seeded(&inputs(object, installation)));
     let mut env = Env {
         now,
         zones: &BundledZones,
@@ -94,21 +93,4 @@ fn shaped(
             reserved_names: &reserved,
         },
     )
-}
-
-struct TemplateRandom(SeededRandom);
-
-impl Random for TemplateRandom {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill(bytes).expect("HMAC in counter mode does not run dry");
-    }
-}
-
-// An image holds no time zone files.
-struct BundledZones;
-
-impl TimeZones for BundledZones {
-    fn named(&self, name: &str) -> Option<TimeZone> {
-        TimeZone::get(name).ok()
-    }
 }

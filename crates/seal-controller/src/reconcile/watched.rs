@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kube::{Client, ResourceExt};
 use seal_api::SealedSecret;
-use seal_cluster::watch::{Scope, SecretMetadata, Watched, sealed_secrets, secrets};
+use seal_cluster::watch::{Scope, SecretMetadata, Watched, objects, secrets};
 use seal_engine::SecretVersion;
 
 use super::Reconciler;
@@ -37,7 +37,7 @@ impl Told for SealedSecretWatches {
         let reconciler = Arc::clone(&self.reconciler);
         match stage {
             OBJECTS => Some(changes(
-                sealed_secrets(&self.client, scopes, &self.settings.label_selector),
+                objects(&self.client, scopes, &self.settings.label_selector),
                 move |scope, event| reconciler.objects.take_in(scope, mapped(event, seen), |_| true),
             )),
             STANDING if !self.settings.skip_recreate => {
@@ -70,7 +70,7 @@ impl Told for SealedSecretWatches {
     }
 }
 
-fn seen(watched: Watched) -> (Key, Arc<Seen>) {
+fn seen(watched: Watched<SealedSecret>) -> (Key, Arc<Seen>) {
     let (mut object, readable) = match watched.0 {
         Ok(object) => (object, true),
         // Its text may quote the object; the status tells the rest.

@@ -199,7 +199,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_api_server_that_never_answers_holds_up_no_listing_for_ever() {
-        let silent = axum::Router::new().fallback(std::future::pending::<axum::http::StatusCode>);
+        let silent = axum::Router::new().fallback(std::future::pending::<http::StatusCode>);
         let secrets = Secrets::new(kube::Client::new(silent, "default"));
         let settings = Settings::read(["seal-controller".into()]).unwrap();
         let asked = list(&secrets, &settings);

@@ -15,6 +15,8 @@
   "additional-namespaces" (join "," .Values.additionalNamespaces)
   "all-namespaces" (and .Values.rbac.namespacedRoles (not .Values.additionalNamespaces) | ternary "false" "")
   "backup-recipients" (join "," .Values.backupRecipients)
+  "controller-class" (.Values.externalSecrets.enabled | ternary .Values.externalSecrets.controllerClass "")
+  "external-secrets" (.Values.externalSecrets.enabled | ternary "true" "")
   "http-api" .Values.httpApi
   "key-cutoff-time" .Values.keycutofftime
   "key-prefix" .Values.secretName

@@ -1,6 +1,6 @@
 {{- /* What the controller may do: each verb is used, and each call of its is covered. */ -}}
 
-{{- /* Opening SealedSecrets, in each namespace where that is done. */ -}}
+{{- /* Opening SealedSecrets, and fetching for ExternalSecrets, in each namespace where that is done. */ -}}
 {{- define "seal.rules" -}}
 - apiGroups: [bitnami.com]
   resources: [sealedsecrets]
@@ -14,6 +14,23 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
+{{- if .Values.externalSecrets.enabled }}
+- apiGroups: [external-secrets.io]
+  resources: [externalsecrets, secretstores, clustersecretstores]
+  verbs: [list, watch]
+- apiGroups: [external-secrets.io]
+  resources: [externalsecrets, externalsecrets/status, secretstores/status, clustersecretstores/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [delete]
+- apiGroups: [""]
+  resources: [configmaps, namespaces]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [serviceaccounts/token]
+  verbs: [create]
+{{- end }}
 {{- end -}}
 
 {{- /* Which replica leads. What is created cannot be named. */ -}}

@@ -59,12 +59,12 @@ impl Server {
         let current = watch::Sender::new(Some(Arc::clone(&keys)));
         let shown = Shown {
             keys: current.subscribe(),
-            ready: Arc::new(AtomicBool::new(true)),
+            ready: vec![Arc::new(AtomicBool::new(true))],
             metrics: Arc::new(Metrics::default()),
-            queue: Arc::default(),
+            queues: Vec::new(),
             leadership: crate::leadership::Leadership::alone(),
         };
-        let (metrics, ready) = (Arc::clone(&shown.metrics), Arc::clone(&shown.ready));
+        let (metrics, ready) = (Arc::clone(&shown.metrics), Arc::clone(&shown.ready[0]));
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (open, closed) = watch::channel(false);

@@ -1,0 +1,210 @@
+//! ExternalSecrets: values from stores, as native Secrets. What is known of them, and who looks after them.
+//!
+//! What should be done is the engine's to say, how a store is asked `seal-providers`' to know.
+
+mod clients;
+mod credentials;
+mod dependents;
+mod gather;
+mod prepare;
+mod reconcile;
+mod start;
+mod stores;
+mod validate;
+mod vault;
+mod watched;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Client, ResourceExt};
+use seal_api::external_secrets::{ExternalSecret, ExternalSecretStatus, StoreKind, StoreRef};
+use seal_cluster::events::Events;
+use seal_cluster::installation::INSTALLATION_SECRET;
+use seal_cluster::secrets::Secrets;
+use seal_core::InstallationKey;
+use seal_engine::external_secret::boundary::Anchoring;
+use seal_engine::external_secret::shape::Templating;
+use seal_engine::{Fault, Record, SecretVersion};
+use seal_providers::Reach;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::known::{Key, Known, Versioned};
+use crate::queue::{Lane, Queue};
+use crate::settings::Settings;
+use clients::Clients;
+use dependents::Dependents;
+pub(crate) use start::Part;
+use stores::Stores;
+
+/// Who tells, in events.
+const COMPONENT: &str = "external-secrets";
+
+/// What can be chosen about them.
+#[derive(Clone, Debug)]
+struct Choices {
+    /// Which stores are ours: those of this class, and those of none.
+    class: String,
+    /// How namespace patterns of ClusterSecretStores are read.
+    anchoring: Anchoring,
+    /// Whether `refreshInterval: 0` ignores changes too, as upstream does.
+    zero_is_never: bool,
+    /// Namespace and names of the Secrets that no target may be.
+    reserved: (String, Vec<String>),
+}
+
+/// Everything about ExternalSecrets.
+pub(crate) struct ExternalSecrets {
+    client: Client,
+    choices: Choices,
+    templating: Templating,
+    installation: Arc<InstallationKey>,
+    secrets_api: Secrets,
+    events: Events,
+    store_events: Events,
+    cluster_store_events: Events,
+    /// The objects, as the watch tells.
+    objects: Known<Arc<Seen>>,
+    /// The stores, as the watches tell.
+    stores: Stores,
+    /// The versions of the Secrets that somebody looks at, as the watch tells.
+    secrets: Arc<Known<SecretVersion>>,
+    dependents: Dependents,
+    store_dependents: Dependents,
+    clients: Clients,
+    /// Objects to be looked at.
+    queue: Arc<Queue<Key>>,
+    /// Stores to be validated.
+    validations: Arc<Queue<Key>>,
+    memory: Mutex<HashMap<Key, Memory>>,
+}
+
+/// An ExternalSecret as it was last seen.
+pub(crate) struct Seen {
+    /// The object; its metadata only where the rest cannot be read.
+    object: ExternalSecret,
+    /// Whether the rest could be read.
+    readable: bool,
+}
+
+impl Seen {
+    /// The key of its Secret.
+    fn target(&self) -> Key {
+        Key {
+            namespace: self.object.namespace().unwrap_or_default().into(),
+            name: self.object.target_name().into(),
+        }
+    }
+}
+
+impl Versioned for Arc<Seen> {
+    fn resource_version(&self) -> &str {
+        self.object
+            .metadata
+            .resource_version
+            .as_deref()
+            .unwrap_or_default()
+    }
+}
+
+// What the last attempt came to, where the status could not be written or is not seen yet.
+#[derive(Default)]
+struct Memory {
+    record: Option<Record>,
+    status: Option<ExternalSecretStatus>,
+}
+
+impl ExternalSecrets {
+    /// One that has not seen anything yet.
+    pub(crate) fn new(
+        client: Client,
+        settings: &Settings,
+        installation: Arc<InstallationKey>,
+        part: &Part,
+        recovered: UnboundedSender<Key>,
+    ) -> Self {
+        let chosen = &settings.external_secrets;
+        let reach = match chosen.stores_on_loopback {
+            true => Reach::AlsoLoopback,
+            false => Reach::Network,
+        };
+        let secrets = Arc::new(Known::default());
+        Self {
+            choices: Choices {
+                class: chosen.controller_class.clone(),
+                anchoring: match chosen.unanchored_namespace_regexes {
+                    true => Anchoring::Part,
+                    false => Anchoring::Whole,
+                },
+                zero_is_never: chosen.zero_interval_is_never,
+                reserved: (
+                    settings.namespace.clone(),
+                    vec![settings.key_prefix.clone(), INSTALLATION_SECRET.to_owned()],
+                ),
+            },
+            templating: Templating {
+                functions: seal_template::external_secrets::functions(),
+                delimiters: seal_template::Delimiters::default(),
+                copy_bookkeeping: chosen.copy_bookkeeping_annotations,
+            },
+            secrets_api: Secrets::new(client.clone()),
+            events: Events::new(client.clone(), COMPONENT),
+            store_events: Events::new(client.clone(), "secret-store"),
+            cluster_store_events: Events::new(client.clone(), "cluster-secret-store"),
+            objects: Known::default(),
+            stores: Stores::default(),
+            dependents: Dependents::default(),
+            store_dependents: Dependents::default(),
+            clients: Clients::new(client.clone(), reach, Arc::clone(&secrets), recovered),
+            secrets,
+            queue: Arc::clone(&part.queue),
+            validations: Arc::clone(&part.validations),
+            memory: Mutex::default(),
+            client,
+            installation,
+        }
+    }
+
+    /// Gives back what the stores handed out.
+    pub(crate) async fn close(&self) {
+        self.clients.close().await;
+    }
+
+    // Only where a condition asks for labels; what nobody may read counts as having none.
+    async fn namespace_labels(
+        &self,
+        reference: &StoreRef,
+        namespace: &str,
+    ) -> Result<BTreeMap<String, String>, Fault> {
+        if reference.kind.unwrap_or_default() != StoreKind::ClusterSecretStore {
+            return Ok(BTreeMap::new());
+        }
+        let store = self.stores.find(&stores::key_of(reference, namespace));
+        let conditions = store
+            .iter()
+            .filter_map(|store| store.spec.as_ref())
+            .flat_map(|spec| &spec.conditions);
+        if !conditions
+            .into_iter()
+            .any(|condition| condition.namespace_selector.is_some())
+        {
+            return Ok(BTreeMap::new());
+        }
+        let found = seal_cluster::call::get::<Namespace>(&self.client, namespace).await;
+        let found = found.map_err(|error| {
+            error.fault(seal_cluster::call::Deed {
+                verb: "get",
+                resource: "namespaces",
+            })
+        })?;
+        Ok(found.and_then(|found| found.metadata.labels).unwrap_or_default())
+    }
+
+    // Those who use the store look again.
+    fn wake(&self, store: &Key, lane: Lane) {
+        for key in self.dependents.of(&dependents::Thing::Store(store.clone())) {
+            self.queue.add(key, lane);
+        }
+    }
+}

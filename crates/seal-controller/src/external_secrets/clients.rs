@@ -1,0 +1,229 @@
+//! The clients of stores: one for each store and identity, shared by all who ask as that identity, and made anew when
+//! the store or something that it refers to changes. Who shares a client shares its token and its answers, and nobody
+//! else does (S11).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use kube::Client;
+use seal_api::external_secrets::{Provider, StoreKind};
+use seal_engine::external_secret::boundary::Place;
+use seal_engine::{Fault, SecretVersion, catalogue};
+use seal_providers::vault::VaultClient;
+use seal_providers::{Health, Reach, SecretsClient, StoreError};
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::credentials::{Credentials, Lacking};
+use super::dependents::Thing;
+use super::stores::Store;
+use super::vault;
+use crate::known::{Key, Known};
+
+// What is not watched is read again now and then.
+const UNWATCHED: Duration = Duration::from_secs(300);
+
+/// All clients.
+pub(crate) struct Clients {
+    cluster: Client,
+    reach: Reach,
+    /// The versions of the Secrets that stores refer to.
+    secrets: Arc<Known<SecretVersion>>,
+    /// Who hears of stores that answer again.
+    recovered: UnboundedSender<Key>,
+    all: Mutex<HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>>,
+}
+
+// Who asks matters only where a ClusterSecretStore takes its credentials from the asker's namespace.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Identity {
+    store: Key,
+    asker: Arc<str>,
+}
+
+struct Made {
+    uid: Option<String>,
+    generation: Option<i64>,
+    things: BTreeMap<Thing, Option<SecretVersion>>,
+    made: Instant,
+    client: Arc<dyn SecretsClient>,
+}
+
+/// A client, and what it was made of.
+pub(crate) struct Found {
+    /// The client.
+    pub(crate) client: Arc<dyn SecretsClient>,
+    /// What the store refers to.
+    pub(crate) things: Vec<Thing>,
+}
+
+impl Clients {
+    /// None yet.
+    pub(crate) fn new(
+        cluster: Client,
+        reach: Reach,
+        secrets: Arc<Known<SecretVersion>>,
+        recovered: UnboundedSender<Key>,
+    ) -> Self {
+        Self {
+            cluster,
+            reach,
+            secrets,
+            recovered,
+            all: Mutex::default(),
+        }
+    }
+
+    /// The client of `store` for an object in the namespace `asker`; for the store itself where that is empty.
+    ///
+    /// # Errors
+    /// When the store cannot be used as it is, or only on somebody's behalf.
+    pub(crate) async fn of(&self, store: &Store, asker: &str) -> Result<Found, Lacking> {
+        let key = Key::of(&store.metadata);
+        let spec = store.spec.as_ref();
+        let provider =
+            spec.ok_or_else(|| Fault::new(&catalogue::STORE_UNREADABLE).fact("store", store.name()))?;
+        let provider = provider.provider.read();
+        let provider =
+            provider.map_err(|fault| Fault::new(&catalogue::STORE_SETTINGS).fact("what", fault))?;
+        let identity = Identity {
+            store: key,
+            asker: match store.kind == StoreKind::ClusterSecretStore && refers_to_asker(&provider) {
+                true => asker.into(),
+                false => "".into(),
+            },
+        };
+        let place = Arc::clone(self.lock().entry(identity).or_default());
+        // Whoever comes second waits for the first one's client.
+        let mut place = place.lock().await;
+        if let Some(made) = place.as_ref().filter(|made| self.is_current(made, store)) {
+            return Ok(made.found());
+        }
+        if let Some(outdated) = place.take() {
+            tokio::spawn(async move { outdated.client.close().await });
+        }
+        let made = self.make(store, &provider, asker).await?;
+        Ok(place.insert(made).found())
+    }
+
+    /// The store of `key` is no more: what it handed out is given back.
+    pub(crate) fn forget(&self, key: &Key) {
+        let mut all = self.lock();
+        let gone: Vec<Identity> = all
+            .keys()
+            .filter(|identity| identity.store == *key)
+            .cloned()
+            .collect();
+        for identity in gone {
+            if let Some(place) = all.remove(&identity) {
+                tokio::spawn(async move {
+                    if let Some(made) = place.lock().await.take() {
+                        made.client.close().await;
+                    }
+                });
+            }
+        }
+    }
+
+    /// Gives everything back, at the end.
+    pub(crate) async fn close(&self) {
+        let places: Vec<_> = self.lock().drain().map(|(_, place)| place).collect();
+        for place in places {
+            if let Some(made) = place.lock().await.take() {
+                made.client.close().await;
+            }
+        }
+    }
+
+    async fn make(&self, store: &Store, provider: &Provider, asker: &str) -> Result<Made, Lacking> {
+        let place = Place {
+            kind: store.kind,
+            namespace: store.namespace(),
+            asker,
+        };
+        let mut credentials = Credentials::new(&self.cluster, place);
+        let client: Arc<dyn SecretsClient> = match provider {
+            Provider::Vault(vault) => {
+                let settings = vault::settings(vault, &mut credentials, self.reach).await?;
+                Arc::new(VaultClient::new(settings).map_err(|error| refused(&error))?)
+            }
+            Provider::Kubernetes(_) => return Err(unsupported("kubernetes")),
+            Provider::Webhook(_) => return Err(unsupported("webhook")),
+            Provider::Fake(_) => return Err(unsupported("fake")),
+        };
+        self.listen(Key::of(&store.metadata), client.as_ref());
+        let things = credentials.into_things();
+        let things = things.into_iter().map(|thing| {
+            let version = self.version(&thing);
+            (thing, version)
+        });
+        Ok(Made {
+            uid: store.metadata.uid.clone(),
+            generation: store.metadata.generation,
+            things: things.collect(),
+            made: Instant::now(),
+            client,
+        })
+    }
+
+    // Those who wait for a store that is down are not left to their own pauses. Ends with the client.
+    fn listen(&self, store: Key, client: &dyn SecretsClient) {
+        let (mut health, recovered) = (client.health(), self.recovered.clone());
+        tokio::spawn(async move {
+            while health.changed().await.is_ok() {
+                if *health.borrow_and_update() == Health::Up && recovered.send(store.clone()).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn is_current(&self, made: &Made, store: &Store) -> bool {
+        let same_store = made.uid == store.metadata.uid && made.generation == store.metadata.generation;
+        let unwatched = |thing: &Thing| matches!(thing, Thing::ConfigMap(_));
+        let fresh = !made.things.keys().any(unwatched) || made.made.elapsed() < UNWATCHED;
+        same_store
+            && fresh
+            && made
+                .things
+                .iter()
+                .all(|(thing, version)| self.version(thing) == *version)
+    }
+
+    fn version(&self, thing: &Thing) -> Option<SecretVersion> {
+        match thing {
+            Thing::Secret(key) => self.secrets.find(key),
+            Thing::ConfigMap(_) | Thing::Store(_) => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Made {
+    fn found(&self) -> Found {
+        Found {
+            client: Arc::clone(&self.client),
+            things: self.things.keys().cloned().collect(),
+        }
+    }
+}
+
+fn refers_to_asker(provider: &Provider) -> bool {
+    match provider {
+        Provider::Vault(vault) => vault::refers_to_asker(vault),
+        Provider::Kubernetes(_) | Provider::Webhook(_) | Provider::Fake(_) => false,
+    }
+}
+
+fn unsupported(provider: &str) -> Lacking {
+    let what = format!("provider {provider} is not supported");
+    Lacking::Fault(Fault::new(&catalogue::STORE_SETTINGS).fact("what", what))
+}
+
+fn refused(error: &StoreError) -> Lacking {
+    Lacking::Fault(Fault::new(&catalogue::STORE_SETTINGS).fact("what", error))
+}

@@ -1,0 +1,188 @@
+//! What a store's settings refer to, read: Secrets, ConfigMaps, tokens of ServiceAccounts; each from the namespace
+//! that the engine's boundary allows, and remembered, so that a change of one makes a new client.
+//!
+//! The controller's own identity is none of them: it never leaves for a store (S1).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use kube::Client;
+use seal_api::external_secrets::{
+    ByteString, CaProvider, CaProviderKind, SecretKeySelector, ServiceAccountSelector,
+};
+use seal_cluster::call::Deed;
+use seal_cluster::object_entries::{Holder, entries};
+use seal_cluster::service_account_tokens::{MINT, mint};
+use seal_core::Plaintext;
+use seal_engine::external_secret::boundary::{From, Place, read_from};
+use seal_engine::{Fault, catalogue};
+use seal_providers::vault::JwtSource;
+use seal_providers::{StoreError, Trust};
+use zeroize::Zeroizing;
+
+use super::dependents::Thing;
+use crate::known::Key;
+
+/// Reads what one store refers to, for one asker.
+pub(super) struct Credentials<'a> {
+    client: &'a Client,
+    place: Place<'a>,
+    read: BTreeMap<(Holder, Key), BTreeMap<String, Plaintext>>,
+    things: BTreeSet<Thing>,
+}
+
+/// Why there are no credentials.
+pub(super) enum Lacking {
+    /// The store is the asker's own affair, and nobody asks.
+    Asker,
+    /// Something is wrong.
+    Fault(Fault),
+}
+
+impl std::convert::From<Fault> for Lacking {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl<'a> Credentials<'a> {
+    /// For the store in that place.
+    pub(super) fn new(client: &'a Client, place: Place<'a>) -> Self {
+        Self {
+            client,
+            place,
+            read: BTreeMap::new(),
+            things: BTreeSet::new(),
+        }
+    }
+
+    /// What has been looked at, also what was not there.
+    pub(super) fn into_things(self) -> BTreeSet<Thing> {
+        self.things
+    }
+
+    /// The entry of a Secret; `default` is which, where the reference does not say.
+    pub(super) async fn secret(
+        &mut self,
+        selector: &SecretKeySelector,
+        default: &str,
+    ) -> Result<Plaintext, Lacking> {
+        let entry = selector
+            .key
+            .as_deref()
+            .filter(|key| !key.is_empty())
+            .unwrap_or(default);
+        let named = selector.namespace.as_deref();
+        self.entry(Holder::Secret, named, &selector.name, entry).await
+    }
+
+    /// Which authorities are trusted: those of the bundle, of the object, or the machine's own.
+    pub(super) async fn trust(
+        &mut self,
+        bundle: Option<&ByteString>,
+        provider: Option<&CaProvider>,
+    ) -> Result<Trust, Lacking> {
+        if let Some(bundle) = bundle.filter(|bundle| !bundle.0.is_empty()) {
+            let pem = bundle.decode().map_err(|_| unusable("caBundle is not base64"))?;
+            return Ok(Trust::Authorities(pem));
+        }
+        let Some(provider) = provider else {
+            return Ok(Trust::System);
+        };
+        let holder = match provider.kind {
+            CaProviderKind::Secret => Holder::Secret,
+            CaProviderKind::ConfigMap => Holder::ConfigMap,
+        };
+        let entry = provider
+            .key
+            .as_deref()
+            .filter(|key| !key.is_empty())
+            .unwrap_or("ca.crt");
+        let named = provider.namespace.as_deref();
+        let pem = self.entry(holder, named, &provider.name, entry).await?;
+        Ok(Trust::Authorities(pem.expose().to_vec()))
+    }
+
+    /// What mints tokens of a ServiceAccount, one for each login.
+    pub(super) fn tokens(
+        &self,
+        account: &ServiceAccountSelector,
+        audiences: &[String],
+    ) -> Result<JwtSource, Lacking> {
+        let namespace = self.namespace(account.namespace.as_deref())?;
+        let (client, name) = (self.client.clone(), account.name.clone());
+        let audiences: Vec<String> = account.audiences.iter().chain(audiences).cloned().collect();
+        Ok(Arc::new(move || {
+            let (client, namespace, name) = (client.clone(), namespace.clone(), name.clone());
+            let audiences = audiences.clone();
+            async move {
+                let minted = mint(&client, &namespace, &name, &audiences).await;
+                let token = minted.map_err(|error| {
+                    StoreError::Credentials(format!(
+                        "no token of the ServiceAccount {namespace}/{name}: {}",
+                        error.fault(MINT).sentence()
+                    ))
+                })?;
+                text(&token).map_err(|what| StoreError::Credentials(what.to_owned()))
+            }
+            .boxed()
+        }))
+    }
+
+    async fn entry(
+        &mut self,
+        holder: Holder,
+        named: Option<&str>,
+        name: &str,
+        entry: &str,
+    ) -> Result<Plaintext, Lacking> {
+        let namespace = self.namespace(named)?;
+        let key = Key {
+            namespace: namespace.as_str().into(),
+            name: name.into(),
+        };
+        self.things.insert(match holder {
+            Holder::Secret => Thing::Secret(key.clone()),
+            Holder::ConfigMap => Thing::ConfigMap(key.clone()),
+        });
+        let of = |fault: Fault| {
+            fault
+                .fact("kind", holder.kind())
+                .fact("namespace", &namespace)
+                .fact("name", name)
+        };
+        if !self.read.contains_key(&(holder, key.clone())) {
+            let deed = Deed {
+                verb: "get",
+                resource: holder.resource(),
+            };
+            let found = entries(self.client, holder, &namespace, name).await;
+            let found = found.map_err(|error| error.fault(deed))?;
+            let found = found.ok_or_else(|| of(Fault::new(&catalogue::CREDENTIAL_ABSENT)))?;
+            self.read.insert((holder, key.clone()), found);
+        }
+        let found = self.read.get(&(holder, key)).and_then(|all| all.get(entry));
+        let found =
+            found.ok_or_else(|| of(Fault::new(&catalogue::CREDENTIAL_ENTRY_ABSENT)).fact("key", entry))?;
+        Ok(found.duplicate())
+    }
+
+    fn namespace(&self, named: Option<&str>) -> Result<String, Lacking> {
+        match read_from(self.place, named)? {
+            From::Fixed(namespace) | From::Asker(namespace) => Ok(namespace),
+            From::Nobody => Err(Lacking::Asker),
+        }
+    }
+}
+
+/// A fault of the store's settings.
+pub(super) fn unusable(what: &str) -> Lacking {
+    Lacking::Fault(Fault::new(&catalogue::STORE_SETTINGS).fact("what", what))
+}
+
+/// A credential as text, without the line break that editors leave at its end.
+pub(super) fn text(value: &Plaintext) -> Result<Zeroizing<String>, &'static str> {
+    let text = std::str::from_utf8(value.expose()).map_err(|_| "a credential is not UTF-8")?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}

@@ -1,0 +1,125 @@
+//! From what was gathered to the Secret that should stand: selecting, decoding, rewriting, templates. All that takes a
+//! core; it runs on a blocking thread and asks nobody.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use seal_api::Secret;
+use seal_api::external_secrets::{DeletionPolicy, ExternalSecret, GeneratorRef};
+use seal_core::{InstallationKey, Plaintext};
+use seal_engine::external_secret::outcome::Stage;
+use seal_engine::external_secret::shape::{Fetched, Templating, shape};
+use seal_engine::external_secret::{
+    Answers, Content, Dialect, MissingSource, Need, Opened, Read, Reply, Search, StoreId, Tools, open,
+};
+use seal_engine::{Fault, Policy, catalogue, desired, inputs};
+use seal_providers::{Answer, Content as Told, Found, SecretValue};
+use seal_template::{Budget, Env};
+
+use super::gather::Said;
+use crate::rendering::{BundledZones, TemplateRandom};
+
+/// What should stand.
+pub(super) enum Prepared {
+    /// This, as yet without the marks; and whose values are missing, where that is no fault.
+    Secret(Box<Secret>, Vec<MissingSource>),
+    /// Nothing: the store has none of the values any more.
+    Nothing(Vec<MissingSource>),
+}
+
+/// Works out what should stand for `object`.
+pub(super) fn prepare(
+    object: &ExternalSecret,
+    said: &HashMap<Need, Result<Said, Fault>>,
+    fetched: &[Fetched],
+    templating: &Templating,
+    installation: &InstallationKey,
+    reserved: &[(&str, &str)],
+    now: Timestamp,
+) -> Result<Prepared, (Stage, Vec<Fault>)> {
+    let mut random = TemplateRandom::of(installation.seeded(&inputs(object, installation)));
+    let mut env = Env {
+        now,
+        zones: &BundledZones,
+        random: &mut random,
+    };
+    let mut budget = Budget::default();
+    let mut tools = Tools {
+        functions: &templating.functions,
+        env: &mut env,
+        budget: &mut budget,
+    };
+    let opened = open(&object.spec, &Gathered(said), &mut tools);
+    let Opened { unveiled, missing } = opened.map_err(|faults| (Stage::Data, faults))?;
+    if unveiled.entries.is_empty() && object.spec.deletion_policy() != DeletionPolicy::Merge {
+        return Ok(Prepared::Nothing(missing));
+    }
+    let update = |faults| (Stage::Update, faults);
+    let material = shape(object, unveiled.entries, fetched, templating, &mut env).map_err(update)?;
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let policy = Policy {
+        reserved_names: reserved,
+    };
+    let secret = desired(material, namespace, object.target_name(), &policy).map_err(update)?;
+    Ok(Prepared::Secret(Box::new(secret), missing))
+}
+
+struct Gathered<'a>(&'a HashMap<Need, Result<Said, Fault>>);
+
+impl Gathered<'_> {
+    fn of(&self, need: &Need) -> Result<&Said, Fault> {
+        match self.0.get(need) {
+            Some(Ok(said)) => Ok(said),
+            Some(Err(fault)) => Err(fault.clone()),
+            None => Err(not_asked()),
+        }
+    }
+}
+
+impl Answers for Gathered<'_> {
+    // The only provider so far.
+    fn dialect(&self, _: &StoreId) -> Dialect {
+        Dialect::Vault
+    }
+
+    fn read(&self, read: &Read) -> Reply<Content<'_>> {
+        match self.of(&Need::Read(read.clone())) {
+            Ok(Said::Value(Answer::Value(value))) => Reply::Value(content(value)),
+            Ok(Said::Value(Answer::Missing)) => Reply::Missing,
+            Ok(Said::Value(Answer::MountMissing(fault))) => Reply::MountMissing(fault.to_string()),
+            Ok(Said::Found(_)) => Reply::Failed(not_asked()),
+            Err(fault) => Reply::Failed(fault),
+        }
+    }
+
+    fn search(&self, search: &Search) -> Reply<Vec<(&str, Content<'_>)>> {
+        match self.of(&Need::Search(search.clone())) {
+            Ok(Said::Found(Found::Hits(hits))) => {
+                let hits = hits.iter().map(|hit| (hit.key.as_str(), content(&hit.value)));
+                Reply::Value(hits.collect())
+            }
+            Ok(Said::Found(Found::Missing)) => Reply::Missing,
+            Ok(Said::Found(Found::MountMissing(fault))) => Reply::MountMissing(fault.to_string()),
+            Ok(Said::Value(_)) => Reply::Failed(not_asked()),
+            Err(fault) => Reply::Failed(fault),
+        }
+    }
+
+    fn generated(&self, index: usize, generator: &GeneratorRef) -> Reply<&BTreeMap<String, Plaintext>> {
+        match self.of(&Need::Generate(index, generator.clone())) {
+            Ok(_) => Reply::Failed(not_asked()),
+            Err(fault) => Reply::Failed(fault),
+        }
+    }
+}
+
+fn content(value: &SecretValue) -> Content<'_> {
+    match &value.content {
+        Told::Whole(whole) => Content::Whole(whole),
+        Told::Entries(entries) => Content::Entries(entries),
+    }
+}
+
+fn not_asked() -> Fault {
+    Fault::new(&catalogue::DEFECT).fact("what", "an answer was looked for that nobody gathered")
+}

@@ -1,0 +1,547 @@
+//! One ExternalSecret, from what is known of it to what came of it, told in status and events.
+//!
+//! Deciding is the engine's and sending `seal-cluster`'s; this is the order in which they are asked.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use seal_api::Secret;
+use seal_api::external_secrets::names::{EXTERNAL_SECRET_FINALIZER, READY};
+use seal_api::external_secrets::{CreationPolicy, DeletionPolicy, ExternalSecret, StoreRef};
+use seal_cluster::apply::{Applied, apply, version};
+use seal_cluster::call::{CallError, Deed};
+use seal_cluster::finalizers::{FINALIZER, remove_finalizer};
+use seal_cluster::status::write_status;
+use seal_engine::external_secret::hash::{field_manager, synced_resource_version};
+use seal_engine::external_secret::outcome::{
+    Done, Kept, Outcome, Stage, Written, event_of, event_of_failure, status,
+};
+use seal_engine::external_secret::{
+    Dialect, Emptied, Refresh, RefreshRules, Target, emptied, faults as faults_of, is_as_left, is_left_over,
+    needs, plan, refresh, stores, target as target_of,
+};
+use seal_engine::{Event, Fault, FaultClass, Record, Retry, SecretVersion, Step, catalogue};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::dependents::Thing;
+use super::prepare::{Prepared, prepare};
+use super::stores::key_of;
+use super::{ExternalSecrets, Memory, Seen};
+use crate::known::Key;
+use crate::queue::{Again, Lane};
+use crate::workers::Reconcile;
+
+// Between looking and writing somebody else may write; more often than this is a quarrel.
+const LOOKS: usize = 4;
+
+/// What one attempt came to.
+struct Attempt {
+    outcome: Outcome,
+    record: Option<Record>,
+    /// Whether values were fetched.
+    fetched: bool,
+    /// Whether a Secret stands.
+    stands: bool,
+    news: Vec<Event>,
+}
+
+impl Attempt {
+    fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            record: None,
+            fetched: false,
+            stands: false,
+            news: Vec::new(),
+        }
+    }
+
+    fn failed(stage: Stage, faults: Vec<Fault>) -> Self {
+        Self::of(Outcome::Failed(stage, faults))
+    }
+}
+
+impl Reconcile for ExternalSecrets {
+    async fn reconcile(&self, key: &Key, _: Lane) -> Again {
+        let Some(seen) = self.objects.find(key) else {
+            self.forget(key);
+            return Again::Never;
+        };
+        if !self.is_ours(&seen.object) {
+            return Again::OnChange;
+        }
+        // On its way out: the garbage collector takes the Secret along.
+        if seen.object.metadata.deletion_timestamp.is_some() {
+            return match self.let_go(&seen.object).await {
+                Ok(()) => Again::OnChange,
+                Err(fault) => {
+                    warn!(key = %key, "cannot be let go: {}", fault.sentence());
+                    Again::AfterAPause
+                }
+            };
+        }
+        let now = Timestamp::now();
+        let rules = RefreshRules {
+            zero_is_never: self.choices.zero_is_never,
+        };
+        let attempt = if !seen.readable {
+            Attempt::failed(Stage::Data, vec![Fault::new(&catalogue::UNREADABLE)])
+        } else {
+            let object = self.as_remembered(key, &seen.object);
+            let due = refresh(&object, now, rules);
+            let record = self.authentic_record(key, &seen.object);
+            match self.standing_as_left(&object, record.as_ref()).await {
+                Ok(Some(taken_over)) if !matches!(due, Refresh::Now(_)) && is_ready(&object) => {
+                    let Some(record) = taken_over else {
+                        debug!(key = %key, "nothing is due");
+                        return appointment(due, now);
+                    };
+                    // Upstream left it right: only what we remember is written.
+                    self.take_over(key, &seen, record, now).await;
+                    return appointment(due, now);
+                }
+                Ok(_) => self.attempt(key, &seen.object, record, now).await,
+                Err(fault) => Attempt::failed(Stage::Update, vec![fault]),
+            }
+        };
+        let told = self.tell(key, &seen, &attempt, now).await;
+        let Some(seen) = self.objects.find(key).filter(|_| told) else {
+            return Again::AfterAPause;
+        };
+        let due = refresh(&self.as_remembered(key, &seen.object), Timestamp::now(), rules);
+        match attempt.outcome {
+            Outcome::Done(_) => appointment(due, now),
+            Outcome::Failed(_, faults) if faults.iter().all(waits_for_a_change) => {
+                let interval = seal_engine::external_secret::interval(&seen.object);
+                let interval = u64::try_from(interval).ok().filter(|interval| *interval > 0);
+                interval.map_or(Again::OnChange, |interval| {
+                    Again::At(Instant::now() + Duration::from_nanos(interval))
+                })
+            }
+            Outcome::Failed(..) => Again::AfterAPause,
+        }
+    }
+}
+
+// A change brings it up, or the next refresh; what nobody watches is tried again before.
+fn waits_for_a_change(fault: &Fault) -> bool {
+    let refused = std::ptr::eq(fault.kind, &catalogue::STORE_REFUSED);
+    let mount = std::ptr::eq(fault.kind, &catalogue::MOUNT_MISSING);
+    refused || mount || fault.kind.class == FaultClass::User || fault.kind.class.retry() == Retry::OnChange
+}
+
+fn appointment(due: Refresh, now: Timestamp) -> Again {
+    match due {
+        Refresh::Now(_) => Again::At(Instant::now() + Duration::from_secs(1)),
+        Refresh::At(time) => {
+            let wait = Duration::try_from(time.duration_since(now)).unwrap_or_default();
+            Again::At(Instant::now() + wait)
+        }
+        Refresh::OnChange | Refresh::Never => Again::OnChange,
+    }
+}
+
+fn is_ready(object: &ExternalSecret) -> bool {
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .into_iter()
+        .any(|condition| condition.kind == READY && condition.status == "True")
+}
+
+impl ExternalSecrets {
+    pub(super) fn forget(&self, key: &Key) {
+        self.memory().remove(key);
+        self.dependents.forget(key);
+    }
+
+    // One store of another class is enough to leave all of it to that class's controller.
+    fn is_ours(&self, object: &ExternalSecret) -> bool {
+        let namespace = object.namespace().unwrap_or_default();
+        stores(&object.spec).into_iter().all(|id| {
+            let reference = StoreRef {
+                kind: Some(id.kind()),
+                name: id.name,
+            };
+            let store = self.stores.find(&key_of(&reference, &namespace));
+            store.is_none_or(|store| store.is_of_class(&self.choices.class))
+        })
+    }
+
+    // Whether the Secret is as it was left. Where we remember nothing of it, and upstream's marks say so, what there
+    // is to remember is returned.
+    async fn standing_as_left(
+        &self,
+        object: &ExternalSecret,
+        record: Option<&Record>,
+    ) -> Result<Option<Option<Record>>, Fault> {
+        let target = target(object);
+        let standing = self.secrets.find(&target);
+        match object.spec.creation_policy() {
+            CreationPolicy::None | CreationPolicy::Orphan => return Ok(Some(None)),
+            CreationPolicy::Merge if standing.is_none() => return Ok(Some(None)),
+            CreationPolicy::Owner | CreationPolicy::Merge | CreationPolicy::CreateOrMerge => {}
+        }
+        let Some(standing) = standing else {
+            // It was deleted by the deletion policy, or by somebody.
+            let gone = object.spec.deletion_policy() == DeletionPolicy::Delete && is_deleted(object);
+            return Ok(gone.then_some(None));
+        };
+        match record {
+            Some(record) => {
+                let same = record.secret == standing && record.is_about(object, &self.installation);
+                Ok(same.then_some(None))
+            }
+            None if object.status.is_none() => Ok(None),
+            None => {
+                let Some(found) = self.look(&target).await? else {
+                    return Ok(None);
+                };
+                let right = is_as_left(object, Some(&found));
+                Ok(right.then(|| Some(self.record(object, version(&found), Timestamp::now()))))
+            }
+        }
+    }
+
+    fn record(&self, object: &ExternalSecret, secret: SecretVersion, now: Timestamp) -> Record {
+        let none = std::collections::BTreeMap::new();
+        Record::new(object, secret, now, &none, Vec::new(), &self.installation)
+    }
+
+    async fn attempt(
+        &self,
+        key: &Key,
+        object: &ExternalSecret,
+        record: Option<Record>,
+        now: Timestamp,
+    ) -> Attempt {
+        let wrong = faults_of(&object.spec);
+        if !wrong.is_empty() {
+            return Attempt::failed(Stage::Data, wrong);
+        }
+        info!(key = %key, "Fetching");
+        let namespace = object.namespace().unwrap_or_default();
+        let mut gathered = self
+            .gather(needs(&object.spec, |_| Dialect::Vault), &namespace)
+            .await;
+        let mut things: BTreeSet<Thing> = std::mem::take(&mut gathered.things);
+        things.insert(Thing::Secret(target(object)));
+        let texts = self.texts(object, &mut things).await;
+        self.dependents.looks_at(key, things);
+        let fetched = match texts {
+            Ok(fetched) => fetched,
+            Err(faults) => return Attempt::failed(Stage::Update, faults),
+        };
+        let (home, names) = &self.choices.reserved;
+        let reserved: Vec<(&str, &str)> = names.iter().map(|name| (home.as_str(), name.as_str())).collect();
+        let prepared = tokio::task::block_in_place(|| {
+            prepare(
+                object,
+                &gathered.said,
+                &fetched,
+                &self.templating,
+                &self.installation,
+                &reserved,
+                now,
+            )
+        });
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err((stage, faults)) => return Attempt::failed(stage, faults),
+        };
+        let (mut attempt, missing) = match prepared {
+            Prepared::Secret(secret, missing) if object.spec.creation_policy() != CreationPolicy::None => {
+                (self.bring(object, *secret, record, now).await, missing)
+            }
+            Prepared::Secret(_, missing) => (Attempt::of(Outcome::Done(Done::Synced)), missing),
+            Prepared::Nothing(missing) => (self.without(object).await, missing),
+        };
+        if attempt.stands
+            && let Err(fault) = self.clear_away(object).await
+        {
+            return Attempt::failed(Stage::Orphans, vec![fault]);
+        }
+        attempt.fetched = matches!(attempt.outcome, Outcome::Done(_));
+        let told = missing.iter().map(|source| Event {
+            warning: false,
+            reason: "MissingProviderSecret",
+            message: match &source.key {
+                Some(key) => format!(
+                    "secret does not exist at provider using {} (key={key})",
+                    source.field
+                ),
+                None => format!("secret does not exist at provider using {}", source.field),
+            },
+        });
+        attempt.news.splice(0..0, told);
+        attempt
+    }
+
+    // We put no finalizer on anything. Upstream did, and waits for nobody else to take it off.
+    async fn let_go(&self, object: &ExternalSecret) -> Result<(), Fault> {
+        let finalizers = object.metadata.finalizers.iter().flatten();
+        if !finalizers
+            .into_iter()
+            .any(|finalizer| finalizer == EXTERNAL_SECRET_FINALIZER)
+        {
+            return Ok(());
+        }
+        if object.spec.deletion_policy() == DeletionPolicy::Delete {
+            let standing = self.look(&target(object)).await?;
+            if let (Emptied::Delete, Some(standing)) = (emptied(object, standing.as_ref()), standing) {
+                self.delete(&standing).await?;
+            }
+        }
+        let removed =
+            remove_finalizer::<ExternalSecret>(&self.client, &object.metadata, EXTERNAL_SECRET_FINALIZER);
+        match removed.await {
+            Err(error) if !error.is_not_found() => Err(error.fault(FINALIZER)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete(&self, secret: &Secret) -> Result<(), Fault> {
+        match self.secrets_api.delete(secret).await {
+            Err(error) if !error.is_not_found() => Err(error.fault(Deed {
+                verb: "delete",
+                resource: "secrets",
+            })),
+            _ => Ok(()),
+        }
+    }
+
+    // What it was called before goes, once what it is called now stands.
+    async fn clear_away(&self, object: &ExternalSecret) -> Result<(), Fault> {
+        let bound = object.status.as_ref().and_then(|status| status.binding.as_ref());
+        let former = bound.map(|binding| binding.name.as_str()).unwrap_or_default();
+        if former.is_empty() || former == object.target_name() {
+            return Ok(());
+        }
+        let key = Key {
+            name: former.into(),
+            ..target(object)
+        };
+        match self.look(&key).await? {
+            Some(secret) if is_left_over(object, &secret.metadata) => self.delete(&secret).await,
+            _ => Ok(()),
+        }
+    }
+
+    // Makes the Secret what it should be.
+    async fn bring(
+        &self,
+        object: &ExternalSecret,
+        desired: Secret,
+        record: Option<Record>,
+        now: Timestamp,
+    ) -> Attempt {
+        let target = target(object);
+        let standing = self.secrets.find(&target);
+        // What the store has is what was left, and nobody touched it since.
+        if let (Some(record), Some(standing)) = (&record, &standing)
+            && record.secret == *standing
+            && record.is_about(object, &self.installation)
+            && record.has_content_of(&desired, object, &self.installation)
+        {
+            let mut attempt = Attempt::of(Outcome::Done(Done::Synced));
+            attempt.stands = true;
+            return attempt;
+        }
+        let secrets = self
+            .secrets_api
+            .clone()
+            .as_manager(&field_manager(&object.name_any()));
+        // Where the watch knows of no Secret there is none to read; if that is outdated, creating tells.
+        let mut look = standing.is_some();
+        let mut outdated = None;
+        for _ in 0..LOOKS {
+            let there = match look {
+                true => match self.look(&target).await {
+                    Ok(there) => there,
+                    Err(fault) => return Attempt::failed(Stage::Update, vec![fault]),
+                },
+                false => None,
+            };
+            look = true;
+            let step = match target_of(object, there.as_ref()) {
+                Target::Write(ownership) => plan(object, desired.duplicate(), there.as_ref(), ownership),
+                Target::Wait => return Attempt::of(Outcome::Done(Done::Missing)),
+                Target::Nothing => return Attempt::of(Outcome::Done(Done::Synced)),
+                Target::Refuse(fault) => Step::Refuse(fault),
+            };
+            if let Step::Refuse(fault) = step {
+                return Attempt::failed(stage_of(&fault), vec![fault]);
+            }
+            let written = match &step {
+                Step::Create(_) => Some(Written::Created),
+                Step::Replace(_) => Some(Written::Updated),
+                Step::Leave | Step::Refuse(_) => None,
+            };
+            match apply(&secrets, step, there.as_ref()).await {
+                Applied::Done(version) => {
+                    self.secrets.enter(&target, version.clone());
+                    let record = self.record(object, version, now);
+                    let mut attempt = Attempt::of(Outcome::Done(Done::Synced));
+                    attempt.record = Some(record.of_content(&desired, object, &self.installation));
+                    attempt.stands = true;
+                    attempt.news.extend(written.map(event_of));
+                    return attempt;
+                }
+                Applied::Outdated(fault) => outdated = Some(fault),
+                Applied::Failed(fault) => return Attempt::failed(Stage::Update, vec![fault]),
+            }
+        }
+        let fault = outdated.unwrap_or_else(|| Fault::new(&catalogue::CONFLICT));
+        Attempt::failed(Stage::Update, vec![fault])
+    }
+
+    // The store has nothing any more.
+    async fn without(&self, object: &ExternalSecret) -> Attempt {
+        let standing = match self.look(&target(object)).await {
+            Ok(standing) => standing,
+            Err(fault) => return Attempt::failed(Stage::Deletion, vec![fault]),
+        };
+        let mut attempt = Attempt::of(Outcome::Done(Done::Deleted));
+        match (emptied(object, standing.as_ref()), standing) {
+            (Emptied::Retain | Emptied::Write, standing) => {
+                attempt.outcome = Outcome::Done(Done::Retained);
+                attempt.stands = standing.is_some();
+            }
+            (Emptied::Refuse(fault), _) => return Attempt::failed(Stage::Deletion, vec![fault]),
+            (Emptied::Delete, Some(standing)) => {
+                if let Err(fault) = self.delete(&standing).await {
+                    return Attempt::failed(Stage::Deletion, vec![fault]);
+                }
+                attempt.news.push(event_of(Written::Deleted));
+            }
+            (Emptied::Gone | Emptied::Delete, _) => {}
+        }
+        attempt
+    }
+
+    async fn look(&self, target: &Key) -> Result<Option<Secret>, Fault> {
+        let deed = Deed {
+            verb: "get",
+            resource: "secrets",
+        };
+        let found = self.secrets_api.find(&target.namespace, &target.name).await;
+        let found = found.map_err(|error| error.fault(deed))?;
+        if let Some(found) = &found {
+            self.secrets.enter(target, version(found));
+        }
+        Ok(found)
+    }
+
+    // The object with the status that was written last, which the watch may not have told yet.
+    fn as_remembered(&self, key: &Key, object: &ExternalSecret) -> ExternalSecret {
+        let mut object = object.clone();
+        if let Some(status) = self.memory().get(key).and_then(|memory| memory.status.clone())
+            && object.status.is_none()
+        {
+            object.status = Some(status);
+        }
+        object
+    }
+
+    // The one in memory first: it is newer where the status could not be written.
+    fn authentic_record(&self, key: &Key, object: &ExternalSecret) -> Option<Record> {
+        let told = object.status.as_ref().and_then(|status| status.record.as_deref());
+        let told = told.and_then(|record| serde_json::from_str(record).ok());
+        let remembered = self.memory().get(key).and_then(|memory| memory.record.clone());
+        let records = [remembered, told];
+        records
+            .into_iter()
+            .flatten()
+            .find(|record: &Record| record.is_authentic(object, &self.installation))
+    }
+
+    async fn take_over(&self, key: &Key, seen: &Arc<Seen>, record: Record, now: Timestamp) {
+        let mut attempt = Attempt::of(Outcome::Done(Done::Synced));
+        attempt.record = Some(record);
+        attempt.stands = true;
+        self.tell(key, seen, &attempt, now).await;
+    }
+
+    // Status after the deed, events after status. Whether it worked.
+    async fn tell(&self, key: &Key, seen: &Arc<Seen>, attempt: &Attempt, now: Timestamp) -> bool {
+        let object = &seen.object;
+        let previous = object.status.as_ref();
+        let kept = Kept {
+            record: attempt.record.as_ref(),
+            refreshed: attempt.fetched.then_some(now),
+            synced_version: attempt.fetched.then(|| synced_resource_version(&object.metadata)),
+            binding: attempt.stands.then(|| object.target_name()),
+        };
+        let current = status(previous, &attempt.outcome, kept, now);
+        if let Some(record) = &attempt.record {
+            self.memory().entry(key.clone()).or_default().record = Some(record.clone());
+        }
+        if previous != Some(&current) {
+            match write_status::<ExternalSecret>(&self.client, &object.metadata, &current).await {
+                Ok(metadata) => {
+                    let mut object = object.clone();
+                    object.metadata = metadata;
+                    object.metadata.managed_fields = None;
+                    object.status = Some(current.clone());
+                    let readable = seen.readable;
+                    self.objects.update(key, Arc::new(Seen { object, readable }));
+                    self.memory().remove(key);
+                }
+                // Gone, or changed: the watch brings it up again; its record is in memory.
+                Err(error) if error.is_not_found() => return true,
+                Err(CallError::NotLeading(_)) => return false,
+                Err(error) => {
+                    warn!(key = %key, %error, "the status could not be written");
+                    return false;
+                }
+            }
+        }
+        let failure = match &attempt.outcome {
+            Outcome::Failed(_, faults) => event_of_failure(previous, &current, faults),
+            Outcome::Done(_) => None,
+        };
+        for news in attempt.news.iter().chain(&failure) {
+            if news.warning {
+                warn!(key = %key, reason = news.reason, "{}", news.message);
+            } else {
+                info!(key = %key, reason = news.reason, "{}", news.message);
+            }
+            if let Err(error) = self.events.tell(object, news, now).await {
+                debug!(key = %key, %error, "an event was not told");
+            }
+        }
+        true
+    }
+
+    fn memory(&self) -> MutexGuard<'_, std::collections::HashMap<Key, Memory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stage_of(fault: &Fault) -> Stage {
+    let is = |kind: &'static seal_engine::FaultKind| std::ptr::eq(fault.kind, kind);
+    if is(&catalogue::STANDING_IMMUTABLE) {
+        Stage::Immutable
+    } else if is(&catalogue::OWNED_BY_ANOTHER) {
+        Stage::Ownership
+    } else {
+        Stage::Update
+    }
+}
+
+fn is_deleted(object: &ExternalSecret) -> bool {
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|condition| {
+        condition.reason.as_deref() == Some(seal_api::external_secrets::names::SECRET_DELETED)
+    })
+}
+
+fn target(object: &ExternalSecret) -> Key {
+    Key {
+        namespace: object.namespace().unwrap_or_default().into(),
+        name: object.target_name().into(),
+    }
+}

@@ -1,0 +1,86 @@
+//! Starts those who look after ExternalSecrets and stores.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use seal_cluster::watch::Scope;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::ExternalSecrets;
+use super::validate::Validator;
+use super::watched::ExternalSecretWatches;
+use crate::known::Key;
+use crate::leadership::Leadership;
+use crate::queue::{Lane, Queue};
+use crate::watches::Watches;
+use crate::workers::Worker;
+
+// They wait for stores, and hold no core meanwhile; how many may ask one store is the store's client's to bound.
+const WORKERS: usize = 256;
+const VALIDATORS: usize = 8;
+
+/// What others see of this part of the controller.
+#[derive(Clone, Default)]
+pub(crate) struct Part {
+    /// Objects to be looked at.
+    pub(crate) queue: Arc<Queue<Key>>,
+    /// Stores to be validated.
+    pub(crate) validations: Arc<Queue<Key>>,
+    /// Whether objects are being taken care of.
+    pub(crate) ready: Arc<AtomicBool>,
+}
+
+impl Part {
+    /// Starts workers and watches.
+    pub(crate) fn start(
+        self,
+        external: ExternalSecrets,
+        mut recovered: UnboundedReceiver<Key>,
+        scopes: Vec<Scope>,
+        leadership: &Leadership,
+        workers: &mut JoinSet<()>,
+        others: &mut JoinSet<()>,
+    ) -> Arc<ExternalSecrets> {
+        let external = Arc::new(external);
+        others.spawn({
+            let external = Arc::clone(&external);
+            async move {
+                while let Some(store) = recovered.recv().await {
+                    external.validations.add(store.clone(), Lane::News);
+                    external.wake(&store, Lane::Backlog);
+                }
+            }
+        });
+        let begin = watch::Sender::new(None);
+        let worker = Worker {
+            reconciler: Arc::clone(&external),
+            queue: Arc::clone(&self.queue),
+            begun: begin.subscribe(),
+            leadership: leadership.clone(),
+        };
+        for _ in 0..WORKERS {
+            workers.spawn(worker.clone().work());
+        }
+        let validator = Worker {
+            reconciler: Arc::new(Validator(Arc::clone(&external))),
+            queue: self.validations,
+            begun: begin.subscribe(),
+            leadership: leadership.clone(),
+        };
+        for _ in 0..VALIDATORS {
+            workers.spawn(validator.clone().work());
+        }
+        let watches = Watches {
+            scopes,
+            told: ExternalSecretWatches(Arc::clone(&external)),
+            queue: self.queue,
+            begin,
+            ready: self.ready,
+            leadership: leadership.clone(),
+        };
+        others.spawn(watches.listen());
+        external
+    }
+}

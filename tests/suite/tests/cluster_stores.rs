@@ -1,0 +1,11 @@
+//! ExternalSecrets on a real API server with a real OpenBao: our controller under an administrator's account, on
+//! ports of its own. Numbered cases are those of upstream's behaviour that every release has to replay.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
+mod stores {
+    mod behaviour;
+    mod ground;
+    mod policies;
+    mod restart;
+}

@@ -1,0 +1,291 @@
+//! One control plane, one OpenBao and one controller for all tests; each test has a namespace and a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Event, Secret};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject};
+use kube::{Api, Client};
+use seal_api::external_secrets::{ClusterSecretStore, ExternalSecret, SecretStore, names};
+use seal_testbed::{ADMIN, ControlPlane, OpenBao, Process, Program, wait_for};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+/// Long enough for a busy machine; waits end as soon as they may.
+pub(crate) const SOON: Duration = Duration::from_secs(120);
+
+/// The user that controllers are here.
+pub(crate) const CONTROLLER: &str = "controller";
+
+/// Everything that all tests share.
+pub(crate) struct Ground {
+    pub(crate) plane: ControlPlane,
+    pub(crate) store: OpenBao,
+    pub(crate) controller: Process,
+}
+
+static GROUND: OnceCell<Ground> = OnceCell::const_new();
+
+pub(crate) async fn ground() -> &'static Ground {
+    GROUND
+        .get_or_init(async || {
+            start()
+                .await
+                .expect("a control plane, an OpenBao and a controller")
+        })
+        .await
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+pub(crate) async fn start() -> anyhow::Result<Ground> {
+    let plane = ControlPlane::builder()
+        .controller_manager()
+        .user(CONTROLLER, &["system:masters"])
+        .start()
+        .await?;
+    let kinds = ["externalsecrets", "secretstores", "clustersecretstores"];
+    let ours = kinds.map(|kind| format!("crds/{}_{kind}.yaml", names::GROUP));
+    let sealed = [
+        "crds/bitnami.com_sealedsecrets.yaml",
+        "crds/sealops.dev_sealingkeyrings.yaml",
+    ];
+    for file in ours.iter().map(String::as_str).chain(sealed) {
+        plane.apply(&std::fs::read_to_string(root().join(file))?).await?;
+    }
+    let store = OpenBao::start().await?;
+    plane.namespace("seal").await?;
+    let controller = launch(&plane, &[]).await?;
+    Ok(Ground {
+        plane,
+        store,
+        controller,
+    })
+}
+
+/// A controller with these flags besides those that it needs here.
+pub(crate) async fn launch(plane: &ControlPlane, flags: &[&str]) -> anyhow::Result<Process> {
+    let build = Program::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "seal-controller"])
+        .current_dir(&root())
+        .deadline(Duration::from_secs(1200));
+    let built = build.run()?;
+    anyhow::ensure!(built.code == 0, "{}", built.err());
+    let binary = root().join("target/debug/seal-controller");
+    let kubeconfig = plane.kubeconfig(CONTROLLER).await?;
+    let own = [
+        "--listen-addr=127.0.0.1:0",
+        "--listen-metrics-addr=127.0.0.1:0",
+        "--log-format=json",
+        "--key-size=2048",
+        "--external-secrets",
+        "--stores-on-loopback",
+    ];
+    let environment = [
+        ("KUBECONFIG", kubeconfig.display().to_string()),
+        ("POD_NAMESPACE", "seal".to_owned()),
+    ];
+    Process::start_in(plane, &binary, own.iter().chain(flags), environment)
+}
+
+/// A namespace on that ground.
+pub(crate) async fn place_on(ground: &Ground, name: &str) -> Place {
+    Place::on(ground, name).await
+}
+
+/// A namespace with a token for the store, and a folder of that name in the store.
+pub(crate) struct Place {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
+impl Place {
+    /// With a SecretStore `vault` on the KV engine at `secret`.
+    pub(crate) async fn new(name: &str) -> Self {
+        place_on(ground().await, name).await
+    }
+
+    async fn on(ground: &Ground, name: &str) -> Self {
+        ground.plane.namespace(name).await.unwrap();
+        let client = ground.plane.client(ADMIN).await.unwrap();
+        let place = Self {
+            client,
+            name: name.to_owned(),
+        };
+        place.token(ground.store.root_token()).await;
+        let spec = json!({"provider": {"vault": {
+            "server": ground.store.url(), "path": "secret", "version": "v2",
+            "auth": {"tokenSecretRef": {"name": "vault-token", "key": "token"}},
+        }}});
+        place.create("SecretStore", "vault", spec).await;
+        place
+    }
+
+    /// The object, once `Ready` has that reason.
+    pub(crate) async fn reason(&self, name: &str, reason: &str) {
+        let what = format!("{}/{name} to be {reason}", self.name);
+        let found = wait_for(&what, SOON, async || {
+            let object = self.objects().get(name).await?;
+            let conditions = object.status.into_iter().flat_map(|status| status.conditions);
+            let told = conditions
+                .into_iter()
+                .any(|condition| condition.reason.as_deref() == Some(reason));
+            Ok(told.then_some(()))
+        });
+        found.await.unwrap();
+    }
+
+    pub(crate) async fn make_secret(&self, name: &str, values: &[(&str, &str)]) {
+        let values: std::collections::BTreeMap<_, _> = values.iter().copied().collect();
+        let secret = json!({"metadata": {"name": name}, "stringData": values});
+        let secret: Secret = serde_json::from_value(secret).unwrap();
+        self.secrets()
+            .create(&PostParams::default(), &secret)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn patch_secret(&self, name: &str, patch: Value) {
+        let params = PatchParams::default();
+        self.secrets()
+            .patch(name, &params, &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn token(&self, token: &str) {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "vault-token"},
+            "stringData": {"token": token}});
+        let params = PatchParams::apply("test").force();
+        self.secrets()
+            .patch("vault-token", &params, &Patch::Apply(secret))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    pub(crate) fn objects(&self) -> Api<ExternalSecret> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    fn dynamic(&self, kind: &str) -> Api<DynamicObject> {
+        match kind {
+            "ExternalSecret" => Api::namespaced_with(
+                self.client.clone(),
+                &self.name,
+                &ApiResource::erase::<ExternalSecret>(&()),
+            ),
+            "SecretStore" => Api::namespaced_with(
+                self.client.clone(),
+                &self.name,
+                &ApiResource::erase::<SecretStore>(&()),
+            ),
+            _ => Api::all_with(
+                self.client.clone(),
+                &ApiResource::erase::<ClusterSecretStore>(&()),
+            ),
+        }
+    }
+
+    pub(crate) async fn create(&self, kind: &str, name: &str, spec: Value) {
+        let object =
+            json!({"apiVersion": names::API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec});
+        let object: DynamicObject = serde_json::from_value(object).unwrap();
+        self.dynamic(kind)
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn patch(&self, kind: &str, name: &str, patch: Value) {
+        let params = PatchParams::default();
+        self.dynamic(kind)
+            .patch(name, &params, &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    /// An ExternalSecret `name` of these entries of one path below the place's folder.
+    pub(crate) async fn external(&self, name: &str, more: Value) {
+        let mut spec = json!({"refreshInterval": "1h", "secretStoreRef": {"name": "vault"}});
+        spec.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        self.create("ExternalSecret", name, spec).await;
+    }
+
+    /// Writes to the store.
+    pub(crate) async fn write(&self, path: &str, data: &Value) {
+        let path = format!("{}/{path}", self.name);
+        ground().await.store.write("secret", &path, data).await.unwrap();
+    }
+
+    /// The Secret, once it fulfils that.
+    pub(crate) async fn secret_that(&self, name: &str, holds: impl Fn(&Secret) -> bool) -> Secret {
+        let what = format!("the Secret {}/{name}", self.name);
+        let found = wait_for(&what, SOON, async || {
+            Ok(self.secrets().get_opt(name).await?.filter(|secret| holds(secret)))
+        });
+        match found.await {
+            Ok(secret) => secret,
+            Err(error) => panic!("{error}; {}", ground().await.controller.log()),
+        }
+    }
+
+    pub(crate) async fn holds(&self, name: &str, entry: &str, text: &str) -> Secret {
+        self.secret_that(name, |secret| value(secret, entry).as_deref() == Some(text))
+            .await
+    }
+
+    /// Reason and message of `Ready`, once it is of that status.
+    pub(crate) async fn ready(&self, name: &str, status: &str) -> (String, String) {
+        let what = format!("{}/{name} to be Ready={status}", self.name);
+        let found = wait_for(&what, SOON, async || {
+            let object = self.objects().get(name).await?;
+            let conditions = object.status.into_iter().flat_map(|status| status.conditions);
+            let ready = conditions
+                .into_iter()
+                .find(|condition| condition.kind == "Ready" && condition.status == status);
+            Ok(ready.map(|ready| {
+                (
+                    ready.reason.unwrap_or_default(),
+                    ready.message.unwrap_or_default(),
+                )
+            }))
+        });
+        match found.await {
+            Ok(ready) => ready,
+            Err(error) => panic!("{error}; {}", ground().await.controller.log()),
+        }
+    }
+
+    pub(crate) async fn delete_secret(&self, name: &str) {
+        self.secrets()
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
+    }
+
+    /// Waits for an event about the object.
+    pub(crate) async fn told(&self, name: &str, reason: &str, message: &str) {
+        let all: Api<Event> = Api::namespaced(self.client.clone(), &self.name);
+        let field = ListParams::default().fields(&format!("involvedObject.name={name},reason={reason}"));
+        let told = wait_for("the event", SOON, async || {
+            let found = all.list(&field).await?.items.into_iter();
+            let mut found = found.filter(|event| event.message.as_deref() == Some(message));
+            Ok(found.next().map(drop))
+        });
+        told.await.unwrap();
+    }
+}
+
+pub(crate) fn value(secret: &Secret, entry: &str) -> Option<String> {
+    let bytes = &secret.data.as_ref()?.get(entry)?.0;
+    Some(String::from_utf8_lossy(bytes).into_owned())
+}
