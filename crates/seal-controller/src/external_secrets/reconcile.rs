@@ -35,6 +35,8 @@ use crate::known::Key;
 use crate::queue::{Again, Lane};
 use crate::workers::Reconcile;
 
+// However short an interval its author writes down, an object is not looked at more often than this.
+const SHORTEST: Duration = Duration::from_secs(1);
 // Between looking and writing somebody else may write; more often than this is a quarrel.
 const LOOKS: usize = 4;
 
@@ -119,7 +121,7 @@ impl Reconcile for ExternalSecrets {
                 let interval = seal_engine::external_secret::interval(&seen.object);
                 let interval = u64::try_from(interval).ok().filter(|interval| *interval > 0);
                 interval.map_or(Again::OnChange, |interval| {
-                    Again::At(Instant::now() + Duration::from_nanos(interval))
+                    Again::At(Instant::now() + Duration::from_nanos(interval).max(SHORTEST))
                 })
             }
             Outcome::Failed(..) => Again::AfterAPause,
@@ -136,10 +138,10 @@ fn waits_for_a_change(fault: &Fault) -> bool {
 
 fn appointment(due: Refresh, now: Timestamp) -> Again {
     match due {
-        Refresh::Now(_) => Again::At(Instant::now() + Duration::from_secs(1)),
+        Refresh::Now(_) => Again::At(Instant::now() + SHORTEST),
         Refresh::At(time) => {
             let wait = Duration::try_from(time.duration_since(now)).unwrap_or_default();
-            Again::At(Instant::now() + wait)
+            Again::At(Instant::now() + wait.max(SHORTEST))
         }
         Refresh::OnChange | Refresh::Never => Again::OnChange,
     }

@@ -1,7 +1,7 @@
 //! What is asked of the sealing keys when things are not as usual: a pin, a key in two places, a signal at
 //! the wrong time, somebody else's hand in between.
 
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use seal_cluster::installation::{Installation, Renewal};
 use seal_cluster::keys::key_name;
 use seal_testbed::{Fault, FaultProxy, Gate, Process, Rule, wait_for};
@@ -165,23 +165,6 @@ async fn a_key_that_is_named_while_the_controller_notes_its_own_choice_is_the_on
     gate.open();
     controller.wait_until_ready().await.unwrap();
     assert_eq!(controller.certificate().await.pem(), older.1.pem());
-}
-
-#[tokio::test]
-async fn a_word_that_a_new_installation_does_not_know_leaves_the_status() {
-    let namespace = "demand-word";
-    let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
-    ask(namespace, json!({"renew": "now"})).await;
-    told(namespace, |status| status.renewed.as_deref() == Some("now")).await;
-    drop(controller);
-    ask(namespace, json!({"renew": null})).await;
-    secrets(namespace)
-        .await
-        .delete("seal-installation-key", &DeleteParams::default())
-        .await
-        .unwrap();
-    let _controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
-    told(namespace, |status| status.renewed.is_none()).await;
 }
 
 #[tokio::test]
