@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client};
 use seal_core::Plaintext;
+use seal_engine::SecretVersion;
 
+use crate::apply::version;
 use crate::call::{CallError, bounded};
 use crate::secrets::Secrets;
 
@@ -38,7 +40,15 @@ impl Holder {
     }
 }
 
-/// The entries of the object `namespace/name`, if it stands.
+/// What an object held when it was read.
+pub struct Held {
+    /// Its entries.
+    pub entries: BTreeMap<String, Plaintext>,
+    /// The version that was read.
+    pub version: SecretVersion,
+}
+
+/// What the object `namespace/name` holds, if it stands.
 ///
 /// # Errors
 /// [`CallError`].
@@ -47,11 +57,14 @@ pub async fn entries(
     holder: Holder,
     namespace: &str,
     name: &str,
-) -> Result<Option<BTreeMap<String, Plaintext>>, CallError> {
+) -> Result<Option<Held>, CallError> {
     match holder {
         Holder::Secret => {
             let secret = Secrets::new(client.clone()).find(namespace, name).await?;
-            Ok(secret.map(|secret| secret.data))
+            Ok(secret.map(|secret| Held {
+                version: version(&secret),
+                entries: secret.data,
+            }))
         }
         Holder::ConfigMap => {
             let all: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
@@ -62,7 +75,13 @@ pub async fn entries(
             let texts = texts.map(|(entry, text)| (entry, Plaintext::new(text.into_bytes())));
             let bytes = map.binary_data.unwrap_or_default().into_iter();
             let bytes = bytes.map(|(entry, bytes)| (entry, Plaintext::new(bytes.0)));
-            Ok(Some(texts.chain(bytes).collect()))
+            Ok(Some(Held {
+                entries: texts.chain(bytes).collect(),
+                version: SecretVersion {
+                    uid: map.metadata.uid.unwrap_or_default(),
+                    resource_version: map.metadata.resource_version.unwrap_or_default(),
+                },
+            }))
         }
     }
 }

@@ -15,12 +15,14 @@ use seal_providers::{Health, Reach, SecretsClient, StoreError};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::credentials::{Credentials, Lacking};
+use super::credentials::{Credentials, Interest, Lacking};
 use super::dependents::Thing;
 use super::stores::Store;
 use super::vault;
 use crate::known::{Key, Known};
 
+// More often than this nobody changes credentials at a stretch.
+const READINGS: usize = 3;
 // What is not watched is read again now and then.
 const UNWATCHED: Duration = Duration::from_secs(300);
 
@@ -30,6 +32,7 @@ pub(crate) struct Clients {
     reach: Reach,
     /// The versions of the Secrets that stores refer to.
     secrets: Arc<Known<SecretVersion>>,
+    interest: Interest,
     /// Who hears of stores that answer again.
     recovered: UnboundedSender<Key>,
     all: Mutex<HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>>,
@@ -70,6 +73,7 @@ impl Clients {
             cluster,
             reach,
             secrets,
+            interest: Interest::default(),
             recovered,
             all: Mutex::default(),
         }
@@ -103,8 +107,21 @@ impl Clients {
         if let Some(outdated) = place.take() {
             tokio::spawn(async move { outdated.client.close().await });
         }
-        let made = self.make(store, &provider, asker).await?;
+        let mut made = self.make(store, &provider, asker).await?;
+        // What changed while it was read.
+        for _ in 0..READINGS {
+            if self.is_current(&made, store) {
+                break;
+            }
+            let outdated = std::mem::replace(&mut made, self.make(store, &provider, asker).await?);
+            outdated.client.close().await;
+        }
         Ok(place.insert(made).found())
+    }
+
+    /// Whether some store refers to `thing`.
+    pub(crate) fn concerns(&self, thing: &Thing) -> bool {
+        self.interest.has(thing)
     }
 
     /// The store of `key` is no more: what it handed out is given back.
@@ -142,7 +159,7 @@ impl Clients {
             namespace: store.namespace(),
             asker,
         };
-        let mut credentials = Credentials::new(&self.cluster, place);
+        let mut credentials = Credentials::new(&self.cluster, place, &self.interest);
         let client: Arc<dyn SecretsClient> = match provider {
             Provider::Vault(vault) => {
                 let settings = vault::settings(vault, &mut credentials, self.reach).await?;
@@ -154,14 +171,10 @@ impl Clients {
         };
         self.listen(Key::of(&store.metadata), client.as_ref());
         let things = credentials.into_things();
-        let things = things.into_iter().map(|thing| {
-            let version = self.version(&thing);
-            (thing, version)
-        });
         Ok(Made {
             uid: store.metadata.uid.clone(),
             generation: store.metadata.generation,
-            things: things.collect(),
+            things,
             made: Instant::now(),
             client,
         })
@@ -183,12 +196,12 @@ impl Clients {
         let same_store = made.uid == store.metadata.uid && made.generation == store.metadata.generation;
         let unwatched = |thing: &Thing| matches!(thing, Thing::ConfigMap(_));
         let fresh = !made.things.keys().any(unwatched) || made.made.elapsed() < UNWATCHED;
-        same_store
-            && fresh
-            && made
-                .things
-                .iter()
-                .all(|(thing, version)| self.version(thing) == *version)
+        // What the watch has not told of is as it was read.
+        let unchanged = |(thing, read): (&Thing, &Option<SecretVersion>)| {
+            let told = self.version(thing);
+            told.is_none() || told == *read
+        };
+        same_store && fresh && made.things.iter().all(unchanged)
     }
 
     fn version(&self, thing: &Thing) -> Option<SecretVersion> {

@@ -3,8 +3,8 @@
 //!
 //! The controller's own identity is none of them: it never leaves for a store (S1).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use kube::Client;
@@ -16,7 +16,7 @@ use seal_cluster::object_entries::{Holder, entries};
 use seal_cluster::service_account_tokens::{MINT, mint};
 use seal_core::Plaintext;
 use seal_engine::external_secret::boundary::{From, Place, read_from};
-use seal_engine::{Fault, catalogue};
+use seal_engine::{Fault, SecretVersion, catalogue};
 use seal_providers::vault::JwtSource;
 use seal_providers::{StoreError, Trust};
 use zeroize::Zeroizing;
@@ -28,8 +28,29 @@ use crate::known::Key;
 pub(super) struct Credentials<'a> {
     client: &'a Client,
     place: Place<'a>,
+    interest: &'a Interest,
     read: BTreeMap<(Holder, Key), BTreeMap<String, Plaintext>>,
-    things: BTreeSet<Thing>,
+    things: BTreeMap<Thing, Option<SecretVersion>>,
+}
+
+/// What stores refer to: of its changes the watch must tell from before the first reading on, or one that comes
+/// between the reading and the telling is never heard of.
+#[derive(Default)]
+pub(super) struct Interest(Mutex<HashSet<Thing>>);
+
+impl Interest {
+    /// Whether some store refers to it.
+    pub(super) fn has(&self, thing: &Thing) -> bool {
+        self.lock().contains(thing)
+    }
+
+    fn begin(&self, thing: &Thing) {
+        self.lock().insert(thing.clone());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Thing>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Why there are no credentials.
@@ -48,17 +69,18 @@ impl std::convert::From<Fault> for Lacking {
 
 impl<'a> Credentials<'a> {
     /// For the store in that place.
-    pub(super) fn new(client: &'a Client, place: Place<'a>) -> Self {
+    pub(super) fn new(client: &'a Client, place: Place<'a>, interest: &'a Interest) -> Self {
         Self {
             client,
             place,
+            interest,
             read: BTreeMap::new(),
-            things: BTreeSet::new(),
+            things: BTreeMap::new(),
         }
     }
 
-    /// What has been looked at, also what was not there.
-    pub(super) fn into_things(self) -> BTreeSet<Thing> {
+    /// What has been read, at which version; without one what was not there.
+    pub(super) fn into_things(self) -> BTreeMap<Thing, Option<SecretVersion>> {
         self.things
     }
 
@@ -142,10 +164,11 @@ impl<'a> Credentials<'a> {
             namespace: namespace.as_str().into(),
             name: name.into(),
         };
-        self.things.insert(match holder {
+        let thing = match holder {
             Holder::Secret => Thing::Secret(key.clone()),
             Holder::ConfigMap => Thing::ConfigMap(key.clone()),
-        });
+        };
+        self.interest.begin(&thing);
         let of = |fault: Fault| {
             fault
                 .fact("kind", holder.kind())
@@ -159,8 +182,10 @@ impl<'a> Credentials<'a> {
             };
             let found = entries(self.client, holder, &namespace, name).await;
             let found = found.map_err(|error| error.fault(deed))?;
+            let version = found.as_ref().map(|found| found.version.clone());
+            self.things.insert(thing, version);
             let found = found.ok_or_else(|| of(Fault::new(&catalogue::CREDENTIAL_ABSENT)))?;
-            self.read.insert((holder, key.clone()), found);
+            self.read.insert((holder, key.clone()), found.entries);
         }
         let found = self.read.get(&(holder, key)).and_then(|all| all.get(entry));
         let found =

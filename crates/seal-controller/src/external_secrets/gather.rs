@@ -177,7 +177,7 @@ impl ExternalSecrets {
                         let found = found.map_err(|error| vec![error.fault(deed)])?;
                         let found =
                             found.ok_or_else(|| of(Fault::new(&catalogue::TEMPLATE_SOURCE_ABSENT)))?;
-                        unknown.insert(found)
+                        unknown.insert(found.entries)
                     }
                 };
                 for wanted in items {

@@ -135,12 +135,17 @@ impl ExternalSecrets {
     fn hear_of_secrets(&self, scope: &Scope, event: Event<(Key, SecretVersion)>) -> Vec<Key> {
         let concerns = |key: &Key| {
             let thing = Thing::Secret(key.clone());
-            self.dependents.concerns(&thing) || self.store_dependents.concerns(&thing)
+            self.dependents.concerns(&thing) || self.clients.concerns(&thing)
         };
         let mut concerned = Vec::new();
         for secret in self.secrets.take_in(scope, event, concerns) {
+            let gone = self.secrets.find(&secret).is_none();
             let thing = Thing::Secret(secret);
             for store in self.store_dependents.of(&thing) {
+                // Whoever takes a credential away means it.
+                if gone {
+                    self.clients.forget(&store);
+                }
                 self.validations.add(store, crate::queue::Lane::News);
             }
             concerned.extend(self.dependents.of(&thing));
