@@ -18,6 +18,8 @@ pub(crate) struct Failures {
 struct Failed {
     test: String,
     words: String,
+    /// Whether nothing but a backtrace follows.
+    is_told: bool,
 }
 
 impl Failures {
@@ -29,6 +31,7 @@ impl Failures {
             self.told.push(Failed {
                 test: test.to_owned(),
                 words: String::new(),
+                is_told: false,
             });
             self.open = true;
         } else if line == "failures:" {
@@ -45,8 +48,11 @@ impl Failures {
 
 impl Failed {
     fn take_line(&mut self, line: &str) {
+        if line.trim().eq_ignore_ascii_case("stack backtrace:") {
+            self.is_told = true;
+        }
         let chatter = line.trim().is_empty() || line.starts_with("note: ");
-        if chatter || self.words.len() >= LIMIT {
+        if chatter || self.is_told || self.words.len() >= LIMIT {
             return;
         }
         let room = line.floor_char_boundary(LIMIT - self.words.len());
@@ -58,7 +64,7 @@ impl Failed {
 /// One paragraph for each test, each ended by a line break; nothing where nothing failed.
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Failed { test, words } in &self.told {
+        for Failed { test, words, .. } in &self.told {
             writeln!(f, "failed: {test}{words}")?;
         }
         Ok(())
@@ -79,6 +85,7 @@ mod tests {
     fn failed_tests_are_told_with_their_words() {
         let output = "test a ... ok\ntest b::c ... FAILED\n\nfailures:\n\n---- b::c stdout ----\n\n\
             thread 'b::c' (7) panicked at tests/b.rs:3:5:\nassertion failed\n  left: 1\n\
+            stack backtrace:\n   0: rust_begin_unwind\n\
             note: run with `RUST_BACKTRACE=1`\n\n---- d stdout ----\nError: \"late\"\n\n\n\
             failures:\n    b::c\n    d\n\ntest result: FAILED. 1 passed; 2 failed; 0 ignored\n";
         assert_eq!(
