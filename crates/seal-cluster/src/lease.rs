@@ -71,6 +71,8 @@ impl Terms {
 /// News of the election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
+    /// Nobody knows yet: it has not tried to take the Lease to the end.
+    Undecided,
     /// This replica leads.
     Leads {
         /// Grows with every lead of this replica.
@@ -118,7 +120,7 @@ impl Candidate {
             identity,
             terms,
             fence,
-            standing: watch::Sender::new(Standing::Waits { holder: None }),
+            standing: watch::Sender::new(Standing::Undecided),
             led: 0,
             seen: None,
         }
@@ -160,6 +162,7 @@ impl Candidate {
                 Ok(Ok(false)) | Err(_) => {}
                 Ok(Err(error)) => complain(&error),
             }
+            self.decide();
             let wake = self.wake();
             loop {
                 tokio::select! {
@@ -180,6 +183,17 @@ impl Candidate {
                 }
             }
         }
+    }
+
+    // Whoever has failed to take it waits, whatever the reason.
+    fn decide(&self) {
+        self.standing.send_if_modified(|standing| {
+            let undecided = *standing == Standing::Undecided;
+            if undecided {
+                *standing = Standing::Waits { holder: None };
+            }
+            undecided
+        });
     }
 
     // Takes the Lease if it is free. Whether it is ours.
@@ -385,6 +399,7 @@ fn holder(lease: &Lease) -> Option<&str> {
 impl fmt::Display for Standing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Undecided => formatter.write_str("stands for election"),
             Self::Leads { .. } => formatter.write_str("leads"),
             Self::Waits { holder: Some(holder) } => write!(formatter, "waits, {holder} leads"),
             Self::Waits { holder: None } => formatter.write_str("waits, nobody leads"),
@@ -496,9 +511,22 @@ mod tests {
     async fn who_waits_learns_who_leads() {
         let mut candidate = candidate();
         let standing = candidate.standing();
+        assert_eq!(*standing.borrow(), Standing::Undecided);
         candidate.see(held_by("b_2"));
         assert_eq!(standing.borrow().to_string(), "waits, b_2 leads");
         candidate.see(held_by(""));
         assert_eq!(standing.borrow().to_string(), "waits, nobody leads");
+        candidate.decide();
+        assert_eq!(standing.borrow().to_string(), "waits, nobody leads");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_cannot_reach_the_lease_waits() {
+        let candidate = candidate();
+        let mut standing = candidate.standing();
+        let part = tokio::spawn(candidate.run(std::future::pending(), |_| {}));
+        let waits = standing.wait_for(|standing| *standing == Standing::Waits { holder: None });
+        assert!(tokio::time::timeout(TERMS.duration, waits).await.is_ok());
+        part.abort();
     }
 }

@@ -20,9 +20,6 @@ use crate::settings::Settings;
 // The Lease is released in one call; a cluster that does not answer lets it run out.
 const RELEASE: Duration = Duration::from_secs(5);
 
-// A Lease is taken or seen in two calls.
-const KNOWN: Duration = Duration::from_secs(2);
-
 /// How the election stands. Clones tell the same.
 #[derive(Clone)]
 pub(crate) struct Leadership {
@@ -62,6 +59,11 @@ impl Leadership {
         term(&self.standing.borrow())
     }
 
+    /// Returns when it leads or waits: at once, but at the very beginning.
+    pub(crate) async fn is_decided(&mut self) {
+        self.until(|standing| *standing != Standing::Undecided).await;
+    }
+
     /// Returns when this replica leads.
     pub(crate) async fn begins(&mut self) {
         self.begins_anew(None).await;
@@ -81,12 +83,6 @@ impl Leadership {
     /// Returns when whether it leads is not what `led` says. A lead that was lost and won again meanwhile is not told.
     pub(crate) async fn turns(&mut self, led: bool) {
         self.until(|standing| term(standing).is_some() != led).await;
-    }
-
-    /// Returns when it is known who leads, or after a while.
-    pub(crate) async fn is_known(&mut self) {
-        let known = self.until(|standing| *standing != Standing::Waits { holder: None });
-        drop(tokio::time::timeout(KNOWN, known).await);
     }
 
     // Nothing ever changes where there is no election.
@@ -149,7 +145,7 @@ impl Election {
 fn term(standing: &Standing) -> Option<u64> {
     match standing {
         Standing::Leads { term } => Some(*term),
-        Standing::Waits { .. } => None,
+        Standing::Waits { .. } | Standing::Undecided => None,
     }
 }
 
@@ -211,22 +207,16 @@ mod tests {
         assert_eq!(leadership.ends(1).now_or_never(), Some(()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_leads_is_known_once_somebody_does_and_nobody_waits_for_ever() {
-        let sender = watch::Sender::new(Standing::Waits { holder: None });
+    #[test]
+    fn nothing_is_decided_before_the_first_try() {
+        let sender = watch::Sender::new(Standing::Undecided);
         let mut leadership = Leadership::of(sender.subscribe());
-        let begin = tokio::time::Instant::now();
-        leadership.is_known().await;
-        assert_eq!(begin.elapsed(), KNOWN);
-        for standing in [
-            Standing::Leads { term: 1 },
-            Standing::Waits {
-                holder: Some("other".to_owned()),
-            },
-        ] {
-            sender.send_replace(standing);
-            assert_eq!(leadership.is_known().now_or_never(), Some(()));
+        assert_eq!(leadership.is_decided().now_or_never(), None);
+        for decided in [Standing::Waits { holder: None }, Standing::Leads { term: 1 }] {
+            sender.send_replace(decided);
+            assert_eq!(leadership.is_decided().now_or_never(), Some(()));
         }
+        assert_eq!(Leadership::alone().is_decided().now_or_never(), Some(()));
     }
 
     #[test]

@@ -57,11 +57,11 @@ pub(crate) struct Watches<T> {
 
 impl<T: Told> Watches<T> {
     /// Listens for ever. A lead begins with new lists: whoever led before may have seen more than our watches
-    /// have told.
+    /// have told (S18). Only lists that were begun after the Lease was taken show all that those have written: at the
+    /// beginning the first try to take it, two calls, is waited for, and whoever succeeds lists once.
     pub(crate) async fn listen(self) {
         let mut leadership = self.leadership.clone();
-        // A lead that begins at once begins with the first lists; else they would be made twice.
-        leadership.is_known().await;
+        leadership.is_decided().await;
         loop {
             let term = leadership.term();
             self.told.list_anew();

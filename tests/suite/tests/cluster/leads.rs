@@ -1,13 +1,18 @@
 //! Leads that begin, are lost and are won again: what a leader knows when it begins, and what it believes.
 
+use k8s_openapi::api::rbac::v1::Role;
+use kube::Api;
+use kube::api::DeleteParams;
 use seal_api::annotations::{MADE_FOR, MANAGED, SKIP_SET_OWNER_REFERENCES};
 use seal_testbed::{Fault, FaultProxy, Gate, Rule, wait_for};
 use serde_json::json;
+use std::time::Duration;
 
-use super::ground::{Controller, Place, SOON, place_of, plane, value};
+use super::ground::{Controller, Place, SOON, account, admin, place_of, plane, value};
 use super::leadership::{Replica, holds, set, two};
 
 const FLAGS: [&str; 2] = ["--all-namespaces=false", "--key-renew-period=0"];
+const LEASE: &str = "/apis/coordination.k8s.io/*";
 // A lead that ends soon when nobody renews it, and is renewed often.
 const RENEWED: &[&str] = &[
     "--leader-elect-lease-duration=8s",
@@ -177,4 +182,72 @@ async fn who_lost_the_lead_does_not_go_through_its_own_renewals() {
     first.renews(RENEWALS).await;
     let asked = second.calls("get", "/leases/") - asked;
     assert!(asked <= 5, "asked for the Lease {asked} times");
+}
+
+#[tokio::test]
+async fn who_begins_as_the_leader_lists_once_however_long_the_election_takes() {
+    let namespace = "one-list";
+    let controller = Controller::start(namespace, &FLAGS).await.unwrap();
+    let place = place_of(&controller).await;
+    assert_eq!(controller.process.terminate(SOON).await.unwrap(), 0);
+    let proxy = FaultProxy::start(plane().await).await.unwrap();
+    for (neighbour, election) in [("quick", 0), ("slow", 1500)] {
+        proxy.clear();
+        proxy.inject(Rule::on(
+            "*",
+            LEASE,
+            Fault::Latency(Duration::from_millis(election)),
+        ));
+        let mark = plane().await.audit().mark().await.unwrap();
+        let controller = Controller::behind(&proxy, namespace, &FLAGS).await.unwrap();
+        place.create(&place.object(neighbour, &[("foo", "bar")])).await;
+        place.synced(neighbour).await;
+        let calls = plane().await.audit().since(mark).await.unwrap();
+        let lists = calls.user(&account(namespace)).verb("list");
+        let objects = lists.clone().resource("sealedsecrets");
+        // Those of sealing keys are selected by their label.
+        let secrets = lists
+            .resource("secrets")
+            .only(|call| call.uri.contains("labelSelector=&"));
+        assert_eq!(
+            (objects.len(), secrets.len()),
+            (1, 1),
+            "{neighbour}: {objects}{secrets}"
+        );
+        assert_eq!(controller.process.terminate(SOON).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn who_takes_over_lists_again_what_it_has_listed_while_it_waited() {
+    let (leader, standby, place) = two("anew", RENEWED).await;
+    place.create(&place.object("db", &[("foo", "one")])).await;
+    place.synced("db").await;
+    let lists = |what: &str| standby.calls("list", &format!("/{what}?&labelSelector=&"));
+    assert_eq!((lists("sealedsecrets"), lists("secrets")), (1, 1));
+    assert_eq!(leader.controller.process.terminate(SOON).await.unwrap(), 0);
+    set(&place, "two").await;
+    holds(&place, "two").await;
+    assert_eq!((lists("sealedsecrets"), lists("secrets")), (2, 2));
+}
+
+#[tokio::test]
+async fn a_replica_that_may_not_reach_the_lease_serves_what_it_can() {
+    let namespace = "without-lease";
+    let controller = Controller::start(namespace, &FLAGS).await.unwrap();
+    let before = controller.certificate().await;
+    assert_eq!(controller.process.terminate(SOON).await.unwrap(), 0);
+    let roles: Api<Role> = Api::namespaced(admin().await, namespace);
+    let role = format!("{namespace}-leader");
+    roles.delete(&role, &DeleteParams::default()).await.unwrap();
+    let kubeconfig = plane().await.kubeconfig(&account(namespace)).await.unwrap();
+    let mut controller = Controller::launch(namespace, &FLAGS, &kubeconfig).await.unwrap();
+    controller.wait_until_ready().await.unwrap();
+    assert_eq!(controller.certificate().await.fingerprint(), before.fingerprint());
+    assert!(
+        controller
+            .metrics()
+            .await
+            .contains("sealed_secrets_controller_leader 0\n")
+    );
 }
