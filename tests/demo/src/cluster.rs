@@ -24,7 +24,7 @@ use crate::{
 const NAMESPACE: &str = "kube-system";
 /// Named as `seal` and `kubeseal` look for it, in the words of upstream's handbook.
 const RELEASE: &str = "sealed-secrets deploy/helm/seal --set fullnameOverride=sealed-secrets-controller";
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 /// How much of its log is told when the controller did not do its work.
 const LAST_LINES: usize = 12;
 

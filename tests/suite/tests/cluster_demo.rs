@@ -8,6 +8,7 @@ use std::{path::PathBuf, time::Duration};
 use seal_testbed::{Program, wait_for};
 use showing::Showing;
 
+const SOON: Duration = Duration::from_secs(120);
 const PASSWORD: &str = "correct horse battery staple";
 
 #[tokio::test]
@@ -89,13 +90,9 @@ async fn kept_demo_works_until_its_folder_is_removed() {
     // Healed by a controller that outlived the demo.
     kubectl("delete secret db").unwrap();
     let back = async || Ok(kubectl("get secret db").ok());
-    wait_for("the Secret to come back", Duration::from_secs(30), back)
-        .await
-        .unwrap();
+    wait_for("the Secret to come back", SOON, back).await.unwrap();
 
     std::fs::remove_dir_all(PathBuf::from(after("rm -r "))).unwrap();
     let ended = async || Ok(demo.left_behind()?.is_empty().then_some(()));
-    wait_for("everything to end", Duration::from_secs(30), ended)
-        .await
-        .unwrap();
+    wait_for("everything to end", SOON, ended).await.unwrap();
 }

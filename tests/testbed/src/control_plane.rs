@@ -5,6 +5,7 @@ mod builder;
 pub(crate) mod certificates;
 mod network;
 mod objects;
+mod rights;
 
 use std::{
     ffi::OsString,

@@ -25,7 +25,7 @@ use crate::{
     wait_for,
 };
 
-const READY_DEADLINE: Duration = Duration::from_secs(30);
+const READY_DEADLINE: Duration = Duration::from_secs(120);
 const ATTEMPTS: usize = 4;
 const PORT_TAKEN: &str = "address already in use";
 

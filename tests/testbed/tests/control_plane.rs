@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::{
+    core::v1::{ConfigMap, Secret},
+    rbac::v1::Role,
+};
 use kube::{
     Api,
     api::{DeleteParams, ListParams},
@@ -93,6 +96,36 @@ subjects: [{kind: Group, apiGroup: rbac.authorization.k8s.io, name: developers}]
             .contains("secrets is forbidden: User \"system:serviceaccount:seal:controller\"")
     );
     assert!(plane.client("nobody").await.is_err());
+}
+
+#[tokio::test]
+async fn rights_that_were_given_or_taken_count_at_the_first_call() {
+    let plane = ControlPlane::start().await.unwrap();
+    let rights = |number: usize| {
+        let name = format!("{{name: lister-{number}, namespace: default}}");
+        let role = format!("{{apiGroup: rbac.authorization.k8s.io, kind: Role, name: lister-{number}}}");
+        let subject = format!("{{kind: ServiceAccount, namespace: default, name: lister-{number}}}");
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name}\nroleRef: {role}\n\
+             subjects: [{subject}]\n---\n\
+             apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name}\n\
+             rules: [{{apiGroups: [''], resources: [secrets], verbs: [list]}}]\n"
+        )
+    };
+    let roles: Api<Role> = Api::namespaced(plane.client(ADMIN).await.unwrap(), "default");
+    for number in 0..10 {
+        let account = format!("system:serviceaccount:default:lister-{number}");
+        let secrets: Api<Secret> = Api::namespaced(plane.client(&account).await.unwrap(), "default");
+        plane.apply(&rights(number)).await.unwrap();
+        plane.rights_count().await.unwrap();
+        secrets.list(&ListParams::default()).await.unwrap();
+        roles
+            .delete(&format!("lister-{number}"), &DeleteParams::default())
+            .await
+            .unwrap();
+        plane.rights_count().await.unwrap();
+        secrets.list(&ListParams::default()).await.unwrap_err();
+    }
 }
 
 #[tokio::test]

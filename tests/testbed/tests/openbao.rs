@@ -75,7 +75,7 @@ async fn store_and_its_folder_go_with_its_owner() {
     let (dir, pid) = (store.dir().to_owned(), store.process().pid());
     drop(store);
 
-    wait_for("the store to be gone", Duration::from_secs(20), async || {
+    wait_for("the store to be gone", Duration::from_secs(120), async || {
         let there = dir.exists() || std::path::Path::new(&format!("/proc/{pid}")).exists();
         Ok((!there).then_some(()))
     })

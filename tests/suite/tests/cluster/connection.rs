@@ -7,7 +7,7 @@ use seal_api::annotations;
 use seal_testbed::{Canary, Fault, FaultProxy, Rule, Seen, wait_for};
 use serde_json::json;
 
-use super::ground::{Controller, SOON, place_of, plane, value};
+use super::ground::{Controller, SOON, met, place_of, plane, value};
 
 const SECRETS: &str = "/api/v1/namespaces/*/secrets*";
 
@@ -44,6 +44,15 @@ async fn conflicts_throttling_and_errors_pass_and_the_secret_is_made() {
         place.synced(name).await;
         proxy.clear();
     }
+    for fault in [
+        "conflict",
+        "too many requests",
+        "server error",
+        "lose answer",
+        "latency",
+    ] {
+        met(&proxy, fault, "/secrets", 1).await;
+    }
 }
 
 #[tokio::test]
@@ -64,6 +73,7 @@ async fn a_conflict_on_an_update_is_looked_at_again() {
         .secret_that("db", |secret| value(secret, "foo").as_deref() == Some("two"))
         .await;
     place.synced("db").await;
+    met(&proxy, "conflict", "/secrets/db", 2).await;
 }
 
 #[tokio::test]
@@ -87,9 +97,11 @@ async fn a_watch_that_breaks_off_misses_nothing() {
     let place = place_of(&controller).await;
     place.create(&place.object("before", &[("foo", "bar")])).await;
     place.synced("before").await;
+    // A watch that stands is not asked for again: it has to end to meet them.
     for path in ["/apis/bitnami.com/v1alpha1/*sealedsecrets", "/api/v1/*secrets"] {
         proxy.inject(Rule::on("watch", path, Fault::DropWatch { after_events: 1 }).times(2));
     }
+    proxy.cut_all();
     for number in 0..4 {
         place
             .create(&place.object(&format!("db{number}"), &[("foo", "bar")]))
@@ -100,6 +112,9 @@ async fn a_watch_that_breaks_off_misses_nothing() {
         place.synced(&format!("db{number}")).await;
     }
     place.secret("before").await;
+    for part in ["/sealedsecrets", "/secrets"] {
+        met(&proxy, "drop watch", part, 1).await;
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use seal_testbed::{ADMIN, ControlPlane, Fault, FaultProxy, Rule, sealed_secrets_crd};
 use serde_json::json;
 
-use super::ground::{Controller, SOON, account, condition, grant_on, place_of, plane, value};
+use super::ground::{Controller, SOON, account, condition, grant_on, met, place_of, plane, value};
 
 const FLAGS: [&str; 2] = ["--all-namespaces=false", "--key-renew-period=0"];
 
@@ -23,12 +23,13 @@ async fn what_was_altered_or_deleted_meanwhile_is_healed_and_the_rest_is_not_tou
     place.delete_secret("deleted").await;
     let mark = plane().await.audit().mark().await.unwrap();
 
-    let _controller = Controller::start("downtime", &FLAGS).await.unwrap();
+    let controller = Controller::start("downtime", &FLAGS).await.unwrap();
     for name in ["altered", "deleted"] {
         place
             .secret_that(name, |secret| value(secret, "foo").as_deref() == Some("bar"))
             .await;
     }
+    controller.has_looked_at(&["untouched"]).await;
     assert_eq!(
         place.secret("untouched").await.metadata.resource_version,
         untouched
@@ -56,12 +57,15 @@ async fn a_secret_that_is_deleted_while_the_watch_is_broken_is_made_again() {
     let secrets = "/api/v1/namespaces/unwatched/secrets";
     proxy.inject(Rule::on("watch", secrets, Fault::ServerError));
     proxy.cut_all();
+    // Both watches of Secrets: of all, and of keys.
+    met(&proxy, "server error", secrets, 2).await;
     place.delete_secret("db").await;
     proxy.clear();
     proxy.inject(Rule::on("watch", secrets, Fault::Expired).times(2));
     place
         .secret_that("db", |secret| secret.metadata.uid != first)
         .await;
+    met(&proxy, "expired", secrets, 1).await;
     assert_eq!(controller.get("/healthz").await.0, 200);
 }
 
@@ -90,6 +94,7 @@ async fn where_upstreams_crd_is_installed_a_restart_opens_nothing_again() {
         .unwrap();
     place.create(&place.object("neighbour", &[("foo", "bar")])).await;
     place.synced("neighbour").await;
+    controller.has_looked_at(&["db"]).await;
     let metrics = controller.metrics().await;
     assert!(
         metrics.contains("sealed_secrets_controller_unseal_requests_total 1\n"),

@@ -86,6 +86,7 @@ async fn narrow(namespace: &str, settings: &[&str], flags: &[&str]) -> Controlle
             plane.apply(document).await.unwrap();
         }
     }
+    plane.rights_count().await.unwrap();
     let kubeconfig = plane.kubeconfig(&account(namespace)).await.unwrap();
     let mut controller = Controller::launch(namespace, flags, &kubeconfig).await.unwrap();
     controller.wait_until_ready().await.unwrap();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use kube::Client;
-use seal_testbed::{ADMIN, ControlPlane, tool};
+use seal_testbed::{ADMIN, ControlPlane, FaultProxy, tool, wait_for};
 use tokio::sync::OnceCell;
 
 pub(crate) use controller::Controller;
@@ -116,24 +116,28 @@ pub(crate) async fn grant(namespace: &str) -> anyhow::Result<()> {
 /// The same on another plane.
 pub(crate) async fn grant_on(plane: &ControlPlane, namespace: &str) -> anyhow::Result<()> {
     plane.namespace(namespace).await?;
-    for document in chart(
-        namespace,
-        &[
-            &format!("fullnameOverride={namespace}"),
-            "serviceAccount.name=seal",
-        ],
-    )?
-    .split("\n---\n")
-    {
-        let rbac = [
-            "kind: ClusterRole\n",
-            "kind: ClusterRoleBinding\n",
-            "kind: Role\n",
-            "kind: RoleBinding\n",
-        ];
-        if rbac.iter().any(|kind| document.contains(kind)) {
-            plane.apply(document).await?;
-        }
-    }
-    Ok(())
+    let name = format!("fullnameOverride={namespace}");
+    let rendered = chart(namespace, &[&name, "serviceAccount.name=seal"])?;
+    let rbac = [
+        "kind: ClusterRole\n",
+        "kind: ClusterRoleBinding\n",
+        "kind: Role\n",
+        "kind: RoleBinding\n",
+    ];
+    let rights = rendered
+        .split("\n---\n")
+        .filter(|document| rbac.iter().any(|kind| document.contains(kind)));
+    plane.apply(&rights.collect::<Vec<_>>().join("\n---\n")).await?;
+    plane.rights_count().await
+}
+
+/// Waits until so many requests with `part` in their path have met that fault.
+pub(crate) async fn met(proxy: &FaultProxy<'_>, fault: &str, part: &str, times: usize) {
+    let what = format!("{times} requests for {part} to meet: {fault}");
+    let met = wait_for(&what, SOON, async || {
+        let seen = proxy.seen().into_iter();
+        let met = seen.filter(|seen| seen.fault == Some(fault) && seen.uri.contains(part));
+        Ok((met.count() >= times).then_some(()))
+    });
+    met.await.expect("the fault");
 }

@@ -10,7 +10,7 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use seal_api::{SealingKeyRing, SealingKeyRingSpec, SealingKeyRingStatus, annotations};
 use seal_core::succession::Statement;
-use seal_testbed::{FaultProxy, wait_for};
+use seal_testbed::wait_for;
 use serde_json::{Value, json};
 
 use super::ground::{Controller, SOON, account, admin, grant, key_secret, plane, sealing_key};
@@ -105,16 +105,6 @@ pub(crate) async fn use_all(namespace: &str) {
         .await
         .unwrap();
     certificates(namespace, "certificate.pem", |text| !text.is_empty()).await;
-}
-
-/// Waits until an answer was lost.
-async fn lost_one(proxy: &FaultProxy<'_>) {
-    let done = wait_for("the step", SOON, async || {
-        let seen = proxy.seen();
-        let lost = seen.iter().any(|seen| seen.fault == Some("lose answer"));
-        Ok(lost.then_some(()))
-    });
-    done.await.unwrap();
 }
 
 #[tokio::test]

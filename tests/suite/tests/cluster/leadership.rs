@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, ListParams};
 use seal_testbed::{Fault, FaultProxy, Gate, Rule, wait_for};
 use serde_json::json;
 
-use super::ground::{Controller, Place, SOON, account, admin, place_of, plane, value};
+use super::ground::{Controller, Place, SOON, account, admin, met, place_of, plane, value};
 
 const SECRETS: &str = "/api/v1/namespaces/*/secrets*";
 // A lead that ends soon when nobody renews it, and not because the machine is busy.
@@ -176,6 +176,7 @@ async fn a_replica_whose_watch_lags_when_it_begins_to_lead_does_not_go_back() {
     let watch = Rule::on("watch", "*/sealedsecrets", Fault::ServerError);
     standby.proxy.inject(watch);
     standby.proxy.cut_all();
+    met(&standby.proxy, "server error", "/sealedsecrets", 1).await;
     set(&place, "two").await;
     holds(&place, "two").await;
     place.synced("db").await;
@@ -259,6 +260,7 @@ async fn a_replica_that_may_not_reach_the_lease_says_what_is_missing() {
         .delete("leaseless-leader", &DeleteParams::default())
         .await
         .unwrap();
+    plane().await.rights_count().await.unwrap();
     let kubeconfig = plane().await.kubeconfig(&account("leaseless")).await.unwrap();
     let controller = Controller::launch("leaseless", &[], &kubeconfig).await.unwrap();
     let said = wait_for("the complaint", SOON, async || {

@@ -1,7 +1,6 @@
 //! Where nothing changed nothing is done: not after a restart, not for its own writes.
 
-use std::time::Duration;
-
+use seal_api::annotations;
 use seal_testbed::{AuditLog, AuditMark, wait_for};
 use serde_json::json;
 
@@ -16,13 +15,14 @@ async fn a_restart_with_nothing_changed_reads_no_secret_writes_nothing_and_opens
     let flags = ["--all-namespaces=false", "--key-renew-period=0"];
     let controller = Controller::start("restart", &flags).await.unwrap();
     let place = place_of(&controller).await;
-    for number in 0..5 {
+    let good = ["db0", "db1", "db2", "db3", "db4"];
+    for name in good {
         place
-            .create(&place.object(&format!("db{number}"), &[("foo", "bar"), ("goo", "baz")]))
+            .create(&place.object(name, &[("foo", "bar"), ("goo", "baz")]))
             .await;
     }
-    for number in 0..5 {
-        place.synced(&format!("db{number}")).await;
+    for name in good {
+        place.synced(name).await;
     }
     // Something that fails, too: its status stays as it was told.
     let mut broken = place.object("broken", &[]);
@@ -32,22 +32,15 @@ async fn a_restart_with_nothing_changed_reads_no_secret_writes_nothing_and_opens
         .insert("foo".to_owned(), Some("AAAA".to_owned()));
     place.create(&broken).await;
     place.failed("broken").await;
-    assert_eq!(
-        controller
-            .process
-            .terminate(Duration::from_secs(25))
-            .await
-            .unwrap(),
-        0,
-        "SIGTERM is no fault"
-    );
+    let code = controller.process.terminate(SOON).await.unwrap();
+    assert_eq!(code, 0, "SIGTERM is no fault");
     assert!(controller.process.log().contains("\"ended\""));
 
     let mark = plane().await.audit().mark().await.unwrap();
     let controller = Controller::start("restart", &flags).await.unwrap();
-    // A neighbour that has to be made shows that the others have been looked at.
     place.create(&place.object("neighbour", &[("foo", "bar")])).await;
     place.synced("neighbour").await;
+    controller.has_looked_at(&[&good[..], &["broken"]].concat()).await;
     let calls = calls(&account("restart"), mark).await;
     let others = calls.only(|call| call.name != "neighbour" && !call.name.starts_with("neighbour."));
     let keys = |name: &str| name.starts_with("sealed-secrets-key") || name == "seal-installation-key";
@@ -77,12 +70,21 @@ async fn one_object_costs_one_write_of_its_secret_one_of_its_status_and_one_even
     place.create(&place.object("db", &[("foo", "bar")])).await;
     place.synced("db").await;
     place.event("db", "Unsealed").await;
-    // What its own writes bring back must not make it write again: a touched label is looked at after.
+    // What its own writes bring back must not make it write again: a label that its metrics show is looked
+    // at after them.
     place
-        .patch_object("db", json!({"metadata": {"labels": {"touched": "1"}}}))
+        .patch_object(
+            "db",
+            json!({"metadata": {"labels": {annotations::INSTANCE_LABEL: "touched"}}}),
+        )
         .await;
-    place.create(&place.object("later", &[("foo", "bar")])).await;
-    place.event("later", "Unsealed").await;
+    let looked = wait_for("the label to be looked at", SOON, async || {
+        let metrics = controller.metrics().await;
+        Ok(metrics
+            .contains("ss_app_kubernetes_io_instance=\"touched\"")
+            .then_some(()))
+    });
+    looked.await.unwrap();
     let calls = calls(&account("costs"), mark).await;
     let of_db = |log: AuditLog| log.only(|call| call.name == "db" || call.name.starts_with("db."));
     let all = of_db(calls);

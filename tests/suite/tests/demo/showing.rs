@@ -86,7 +86,7 @@ impl Showing {
         };
         wait_for(
             "the demo to leave nothing behind",
-            Duration::from_secs(5),
+            Duration::from_secs(120),
             nothing,
         )
         .await

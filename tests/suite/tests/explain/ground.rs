@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role};
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
 use seal_api::SealedSecret;
 use seal_core::{Certificate, Scope, SystemRandom, encode_base64, seal};
@@ -94,6 +95,7 @@ async fn start() -> anyhow::Result<Ground> {
     for object in chart(HOME, SERVICE, &[]).iter().filter(|object| is_role(object)) {
         plane.apply(&object.to_string()).await?;
     }
+    plane.rights_count().await?;
     plane.expose(HOME, SERVICE, 8080).await?;
     let program = built("seal-controller", "seal-controller");
     let flags = ["--key-size=2048", "--log-format=json"];
@@ -102,14 +104,23 @@ async fn start() -> anyhow::Result<Ground> {
         ("POD_NAMESPACE", HOME.to_owned()),
     ];
     let controller = Process::start_as_pod(&plane, (HOME, SERVICE), &program, &flags, pod).await?;
-    let served = wait_for("the controller's certificate", SOON, async || {
-        let path = format!("/api/v1/namespaces/{HOME}/services/http:{SERVICE}:http/proxy/v1/cert.pem");
-        let request = http::Request::get(path).body(Vec::new())?;
-        let answer = plane.client(ADMIN).await?.request_text(request).await;
-        Ok(answer
-            .ok()
-            .and_then(|pem| Certificate::from_pem(pem.as_bytes()).ok()))
-    });
+    let served = wait_for(
+        "the controller to be ready, and its certificate",
+        SOON,
+        async || {
+            let ask = async |path: &str| {
+                let path = format!("/api/v1/namespaces/{HOME}/services/http:{SERVICE}:http/proxy{path}");
+                let request = http::Request::get(path).body(Vec::new())?;
+                anyhow::Ok(plane.client(ADMIN).await?.request_text(request).await?)
+            };
+            // It hands out certificates before it takes care of objects.
+            ask("/readyz").await?;
+            let answer = ask("/v1/cert.pem").await;
+            Ok(answer
+                .ok()
+                .and_then(|pem| Certificate::from_pem(pem.as_bytes()).ok()))
+        },
+    );
     let certificate = served.await?;
     Ok(Ground {
         plane,
@@ -190,6 +201,7 @@ impl Ground {
             }
             self.apply(object).await;
         }
+        self.plane.rights_count().await.unwrap();
         arguments.unwrap()
     }
 
@@ -205,6 +217,7 @@ impl Ground {
         let mut rules = role.rules.iter_mut().flatten().filter(of);
         rules.next().unwrap().verbs = verbs.iter().map(|verb| (*verb).to_owned()).collect();
         roles.replace(name, &PostParams::default(), &role).await.unwrap();
+        self.plane.rights_count().await.unwrap();
     }
 
     /// Starts our controller as a pod of what is installed there, with these arguments.
@@ -217,6 +230,18 @@ impl Ground {
         Process::start_as_pod(&self.plane, (namespace, namespace), &program, arguments, pod)
             .await
             .unwrap()
+    }
+
+    /// Waits for an event about the object with that reason: it is told after the status.
+    pub(crate) async fn told(&self, name: &str, reason: &str) {
+        let client = self.plane.client(ADMIN).await.unwrap();
+        let events: Api<Event> = Api::namespaced(client, "prod");
+        let about = ListParams::default().fields(&format!("involvedObject.name={name},reason={reason}"));
+        let told = wait_for("the event", SOON, async || {
+            let found = events.list(&about).await?;
+            Ok((!found.items.is_empty()).then_some(()))
+        });
+        told.await.unwrap();
     }
 
     /// Applies an object as an administrator.

@@ -21,6 +21,7 @@ fn stranger() -> Certificate {
 async fn a_healthy_object_has_no_finding_and_its_key_is_proven() {
     let ground = ground().await;
     ground.create(&ground.object("healthy"), "True").await;
+    ground.told("healthy", "Unsealed").await;
     for target in ["ss/healthy", "sealedsecret/healthy", "secret/healthy"] {
         let (code, report) = ground.asked(ADMIN, &format!("explain {target} -n prod")).await;
         assert_eq!((code, report.findings()), (0, vec![]), "{target}");

@@ -19,7 +19,7 @@ use seal_testbed::{ADMIN, ControlPlane, Process, Program, sealed_secrets_crd, to
 pub(crate) const HOME: &str = "kube-system";
 /// The controller's service and account.
 pub(crate) const SERVICE: &str = "sealed-secrets-controller";
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(180);
 
 /// A plane with a network of its own, upstream's CRD and the namespaces of the tests.
 pub(crate) async fn plane() -> anyhow::Result<ControlPlane> {

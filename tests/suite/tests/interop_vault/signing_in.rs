@@ -316,7 +316,7 @@ async fn namespaces_of_secrets_and_of_the_login_are_two_things() {
         .unwrap();
     let data = json!({"data": {"x": "of the team"}});
     // The engine upgrades itself for a moment.
-    seal_testbed::wait_for("the engine", std::time::Duration::from_secs(10), async || {
+    seal_testbed::wait_for("the engine", std::time::Duration::from_secs(60), async || {
         store
             .call_in("team", "POST", "secret/data/app", &data)
             .await

@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::{OpenBao, PORT_TAKEN};
 use crate::{Process, tool, wait_for};
 
-const READY_DEADLINE: Duration = Duration::from_secs(20);
+const READY_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running proxy; dropping it kills it.
 pub struct StoreProxy {

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use seal_api::SealedSecret;
 use seal_core::Certificate;
 use seal_testbed::{ControlPlane, FaultProxy, Process, wait_for};
@@ -150,6 +151,21 @@ impl Controller {
             .await
             .expect("metrics")
             .1
+    }
+
+    /// Waits until it has looked at these objects in its namespace: its metrics tell of an object when it is
+    /// through with the Secret and the status. What comes later says nothing about them, since news go first.
+    pub(crate) async fn has_looked_at(&self, names: &[&str]) {
+        wait_for("all objects to be looked at", SOON, async || {
+            let metrics = self.metrics().await;
+            for name in names {
+                let series = format!("condition_info{{condition=\"Synced\",name=\"{name}\",");
+                ensure!(metrics.contains(&series), "{name} was not looked at");
+            }
+            Ok(Some(()))
+        })
+        .await
+        .expect("a look at each");
     }
 
     /// The certificate that it hands out.

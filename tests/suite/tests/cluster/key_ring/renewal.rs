@@ -1,13 +1,16 @@
 //! A key for a word: one, whatever happens meanwhile, and it follows the one before it.
 
+use k8s_openapi::api::core::v1::Secret as CoreSecret;
+use kube::Api;
 use kube::api::{Patch, PatchParams};
+use seal_cluster::installation::{INSTALLATION_SECRET, RENEWED_AT};
 use seal_core::Fingerprint;
 use seal_core::succession::proves;
 use seal_testbed::{Fault, FaultProxy, Gate, Rule, wait_for};
 use serde_json::json;
 
-use super::super::ground::{Controller, SOON, plane};
-use super::{NO_RENEWAL, ask, certificates, history, keys, lost_one, reason, rings, told};
+use super::super::ground::{Controller, SOON, admin, met, plane};
+use super::{NO_RENEWAL, ask, certificates, history, keys, reason, rings, told};
 
 #[tokio::test]
 async fn a_key_is_made_once_for_each_word_and_follows_the_one_before_it() {
@@ -47,6 +50,14 @@ async fn a_key_is_made_once_for_each_word_and_follows_the_one_before_it() {
     let controller = Controller::start(namespace, NO_RENEWAL).await.unwrap();
     told(namespace, |status| status.renewed.as_deref() == Some("one")).await;
     assert_eq!(keys(namespace).await.len(), 2);
+    // However long all that took, the last one was made just now.
+    let now = jiff::Timestamp::now().as_second().to_string();
+    let secrets: Api<CoreSecret> = Api::namespaced(admin().await, namespace);
+    let just_now = Patch::Merge(json!({"stringData": {RENEWED_AT: now}}));
+    secrets
+        .patch(INSTALLATION_SECRET, &PatchParams::default(), &just_now)
+        .await
+        .unwrap();
     ask(namespace, json!({"renew": "two"})).await;
     let status = told(namespace, |status| reason(status, "Ready").0 != "Ready").await;
     assert_eq!(reason(&status, "Ready").0, "RenewalWaits");
@@ -85,7 +96,7 @@ async fn a_kill_at_any_step_of_a_renewal_makes_one_key_and_loses_none() {
         ask(namespace, json!({"renew": "now"})).await;
         // Done, or about to be done; nobody has heard of it.
         if lost {
-            lost_one(&proxy).await;
+            met(&proxy, "lose answer", namespace, 1).await;
         } else {
             gate.is_holding().await;
         }

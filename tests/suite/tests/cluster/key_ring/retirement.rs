@@ -5,8 +5,8 @@ use seal_api::{SealingKeyRingStatus, annotations};
 use seal_testbed::{Fault, FaultProxy, Gate, Rule};
 use serde_json::json;
 
-use super::super::ground::{Controller, place_of, plane, value};
-use super::{NO_RENEWAL, ask, history, keys, lost_one, reason, rings, told};
+use super::super::ground::{Controller, met, place_of, plane, value};
+use super::{NO_RENEWAL, ask, history, keys, reason, rings, told};
 
 #[tokio::test]
 async fn a_key_is_retired_once_no_object_needs_it_or_at_once_when_it_is_compromised() {
@@ -102,7 +102,7 @@ async fn a_kill_while_a_key_is_retired_leaves_it_to_be_retired() {
         proxy.inject(Rule::on("update", &path, fault).times(1));
         ask(namespace, json!({"retire": [{"fingerprint": first}]})).await;
         if lost {
-            lost_one(&proxy).await;
+            met(&proxy, "lose answer", namespace, 1).await;
         } else {
             gate.is_holding().await;
         }
