@@ -16,6 +16,8 @@ pub const MANAGED: &str = "sealedsecrets.bitnami.com/managed";
 pub const PATCH: &str = "sealedsecrets.bitnami.com/patch";
 /// In a template: the Secret gets no owner reference.
 pub const SKIP_SET_OWNER_REFERENCES: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
+/// On a SealedSecret: which key sealed which entry, each bound to its ciphertext.
+pub const SEALED_WITH: &str = "sealops.dev/sealed-with";
 /// On a Secret without owner reference: the proof of which SealedSecret it was made for.
 pub const MADE_FOR: &str = "sealops.dev/made-for";
 /// The label of sealing-key Secrets; only the value [`KEY_ACTIVE`] makes one a key.

@@ -3,6 +3,7 @@
 
 mod diagnosis;
 mod keys;
+mod repository;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
 pub(crate) use diagnosis::{DoctorArguments, ExplainArguments};
 pub(crate) use keys::{KeysArguments, KeysCommand};
+pub(crate) use repository::{BulkRendition, ReencryptArguments, UsageArguments};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -85,6 +87,8 @@ pub(crate) enum Command {
     Unset(UnsetArguments),
     /// Seal the entries of a plain Secret into a SealedSecret
     Merge(MergeArguments),
+    /// Seal the same values to the newest key, in all files of a repository
+    Reencrypt(Box<ReencryptArguments>),
     /// Fetch or show the certificate to seal with
     Cert(CertArguments),
     /// Make a sealing key and its certificate

@@ -7,6 +7,7 @@ mod explain;
 mod keygen;
 mod keys;
 mod merge;
+mod reencrypt;
 mod render;
 mod seal;
 mod set;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, terminal: Terminal) -> Result<(), CommandErr
         Command::Set(arguments) => set::set(&arguments, terminal),
         Command::Unset(arguments) => set::unset(&arguments, terminal),
         Command::Merge(arguments) => merge::run(&arguments, terminal),
+        Command::Reencrypt(arguments) => reencrypt::run(&arguments, terminal),
         Command::Cert(arguments) => cert::run(&arguments.command, terminal),
         Command::Keygen(arguments) => keygen::run(&arguments, terminal),
         Command::Keys(arguments) => keys::run(&arguments.command, terminal),

@@ -73,11 +73,7 @@ pub(crate) fn sources(paths: &[PathBuf], terminal: Terminal) -> Result<Vec<Sourc
     }
     let mut sources = Vec::new();
     for path in paths {
-        if path.as_os_str() != "-" && path.is_dir() {
-            walk(path, &mut sources)?;
-        } else {
-            sources.push(Source::of(path));
-        }
+        add(path, Ignored::Walked, &mut sources)?;
     }
     let mut seen = std::collections::HashSet::new();
     sources.retain(|source| seen.insert(source.path().map(Path::to_owned)));
@@ -89,10 +85,37 @@ pub(crate) fn sources(paths: &[PathBuf], terminal: Terminal) -> Result<Vec<Sourc
     Ok(sources)
 }
 
-fn walk(folder: &Path, sources: &mut Vec<Source>) -> Result<(), CommandError> {
-    // Plain manifests are what .gitignore names, so ignore files do not count here.
+/// The manifests in a checkout that `paths` name, without what Git ignores unless it is named itself.
+pub(crate) fn repository(paths: &[PathBuf]) -> Result<Vec<Source>, CommandError> {
+    let mut sources = Vec::new();
+    for path in paths {
+        add(path, Ignored::Skipped, &mut sources)?;
+    }
+    let mut seen = std::collections::HashSet::new();
+    sources.retain(|source| seen.insert(source.path().map(Path::to_owned)));
+    Ok(sources)
+}
+
+/// Whether a walk enters what Git ignores.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ignored {
+    /// Plain manifests are what .gitignore names.
+    Walked,
+    Skipped,
+}
+
+fn add(path: &Path, ignored: Ignored, sources: &mut Vec<Source>) -> Result<(), CommandError> {
+    if path.as_os_str() != "-" && path.is_dir() {
+        return walk(path, ignored, sources);
+    }
+    sources.push(Source::of(path));
+    Ok(())
+}
+
+fn walk(folder: &Path, ignored: Ignored, sources: &mut Vec<Source>) -> Result<(), CommandError> {
     let mut walk = ignore::WalkBuilder::new(folder);
-    walk.standard_filters(false)
+    walk.standard_filters(ignored == Ignored::Skipped)
+        .ignore(false)
         .hidden(true)
         .follow_links(false)
         .sort_by_file_name(Ord::cmp);

@@ -23,6 +23,7 @@ mod native;
 mod opening;
 mod output;
 mod report;
+mod repository;
 mod template_world;
 mod terminal;
 

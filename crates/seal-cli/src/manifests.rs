@@ -7,10 +7,11 @@ mod comments;
 mod list;
 mod rewrite;
 
-use seal_document::{DuplicateKeys, Format, Limits, Position, Schema, Stream, Value};
+use seal_document::{DuplicateKeys, Edits, Format, Limits, Path, Position, Schema, Stream, Value};
 use zeroize::Zeroizing;
 
 use crate::command_error::CommandError;
+use crate::file_system::{self, Access, Exclusive};
 use crate::input::{MANIFEST_LIMIT, Source};
 
 pub(crate) use rewrite::{Replacement, joined, render, rewrite};
@@ -37,6 +38,16 @@ pub(crate) struct Place {
     pub(crate) document: usize,
     /// Which item of its list; none if the document is the object itself.
     pub(crate) item: Option<usize>,
+}
+
+impl Place {
+    /// The path to the object in its document.
+    pub(crate) fn path(self) -> Path {
+        match self.item {
+            None => Path::root(),
+            Some(item) => Path::root().key("items").index(item),
+        }
+    }
 }
 
 /// One Secret or SealedSecret.
@@ -72,6 +83,20 @@ impl ManifestFile {
                 .remedy("see that the command before the pipe succeeds, or name files or folders"));
         }
         Ok(stream)
+    }
+
+    /// Puts its text with `edits` in the file's place, unless somebody changed it meanwhile.
+    pub(crate) fn replace(&self, exclusive: &Exclusive, edits: Edits<'_, '_>) -> Result<(), CommandError> {
+        let place = |error: CommandError| error.about(&self.source.shown());
+        let text = edits.apply().map_err(|error| place(error.into()))?;
+        let path = self.source.path().expect("standard input is refused on reading");
+        let replacement = file_system::Replacement::prepare(path, text.as_bytes(), Access::Public)?;
+        if !exclusive.confirm(&self.bytes) {
+            return Err(place(
+                CommandError::input("the file changed meanwhile").remedy("run it again"),
+            ));
+        }
+        replacement.commit()
     }
 
     /// How to name an object in it.

@@ -16,7 +16,7 @@ use crate::template_world::{SystemTimeZones, TemplateRandom};
 const ALL: Opening<'_> = Opening {
     accept_legacy: true,
     diagnose_scope: true,
-    record: None,
+    hints: None,
 };
 
 /// Opens all entries.

@@ -60,6 +60,11 @@ impl Terminal {
         }
     }
 
+    /// Whether details are asked for.
+    pub(crate) fn is_verbose(self) -> bool {
+        self.verbose
+    }
+
     /// Details for those who ask for them.
     pub(crate) fn detail(self, message: &str) {
         if self.verbose {

@@ -5,6 +5,7 @@
 //! the business of `seal-api`, what to do with them that of `seal-engine`.
 
 mod certificate;
+mod ciphertext_digest;
 mod envelope;
 mod fingerprint;
 mod key_ring;
@@ -20,6 +21,7 @@ mod scope;
 pub mod succession;
 
 pub use certificate::{Certificate, CertificateError, SelfSigned};
+pub use ciphertext_digest::CiphertextDigest;
 pub use envelope::{Envelope, EnvelopeError, SealError, seal};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use key_ring::{KeyRing, OpenError, Opened, RingKey, TrialHints};

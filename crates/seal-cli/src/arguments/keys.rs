@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use seal_core::{Fingerprint, Namespace};
 
-use super::{ClusterArguments, KeyArguments, Rendition};
+use super::{ClusterArguments, KeyArguments, Rendition, UsageArguments};
 
 /// `seal keys`.
 #[derive(Args)]
@@ -28,6 +28,8 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         cluster: ClusterArguments,
     },
+    /// Say which key sealed what in the files of a repository
+    Usage(UsageArguments),
     /// Have the controller make a new key that seals from now on; old ones still open
     Renew {
         #[command(flatten)]

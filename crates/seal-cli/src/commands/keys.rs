@@ -4,6 +4,7 @@
 mod ask;
 mod list;
 mod restore;
+mod usage;
 
 use crate::arguments::{ClusterArguments, KeyArguments, KeysCommand, Rendition};
 use crate::command_error::CommandError;
@@ -32,6 +33,7 @@ pub(super) fn run(command: &KeysCommand, terminal: Terminal) -> Result<(), Comma
                 Rendition::Json => list::json(&keys, &facts),
             })
         }
+        KeysCommand::Usage(arguments) => usage::run(arguments, terminal),
         KeysCommand::Renew { cluster } => ask::renew(cluster, terminal),
         KeysCommand::Primary {
             fingerprint, cluster, ..

@@ -7,7 +7,7 @@ use seal_document::{Edits, Path, Stream, Value};
 
 use crate::arguments::TargetArguments;
 use crate::command_error::CommandError;
-use crate::file_system::{Access, Exclusive, Replacement};
+use crate::file_system::Exclusive;
 use crate::input::Source;
 use crate::manifests::{self, Found, Kind, ManifestFile};
 
@@ -40,7 +40,7 @@ pub(super) fn change(
     let what = match change(&target, &mut edits)? {
         Changed::Nothing => "nothing has changed".to_owned(),
         Changed::Entries(what) => {
-            write(&exclusive, &file, edits)?;
+            file.replace(&exclusive, edits)?;
             what
         }
     };
@@ -181,25 +181,9 @@ impl Target {
     }
 
     fn path(&self, entry: &str) -> Path {
-        let mut path = Path::root();
-        if let Some(item) = self.found.place.item {
-            path = path.key("items").index(item);
-        }
-        path.key("spec").key("encryptedData").key(entry)
+        let object = self.found.place.path();
+        object.key("spec").key("encryptedData").key(entry)
     }
-}
-
-fn write(exclusive: &Exclusive, file: &ManifestFile, edits: Edits<'_, '_>) -> Result<(), CommandError> {
-    let place = |error: CommandError| error.about(&file.source.shown());
-    let text = edits.apply().map_err(|error| place(error.into()))?;
-    let path = file.source.path().expect("standard input is refused on reading");
-    let replacement = Replacement::prepare(path, text.as_bytes(), Access::Public)?;
-    if !exclusive.confirm(&file.bytes) {
-        return Err(place(
-            CommandError::input("the file changed meanwhile").remedy("run it again"),
-        ));
-    }
-    replacement.commit()
 }
 
 /// Whether Kubernetes takes `entry` as a key of a Secret's data.

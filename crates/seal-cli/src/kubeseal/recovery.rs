@@ -79,7 +79,7 @@ fn open_one(object: &Value, ring: Option<&KeyRing>) -> Result<Material, Failure>
     let how = Opening {
         accept_legacy: false,
         diagnose_scope: false,
-        record: None,
+        hints: None,
     };
     opening::material(&sealed, ring, &how).map_err(|faults| Failure::Unseal(upstream_text(&faults)))
 }

@@ -93,7 +93,7 @@ impl Desk {
             let how = Opening {
                 accept_legacy,
                 diagnose_scope: false,
-                record: None,
+                hints: None,
             };
             Ok(work(&object, &keys, &how))
         });

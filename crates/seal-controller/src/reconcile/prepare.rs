@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use seal_api::{SealedSecret, Secret};
 use seal_cluster::installation::INSTALLATION_SECRET;
 use seal_core::{Fingerprint, InstallationKey, KeyRing};
-use seal_engine::sealed_secret::{Opening, functions, open};
+use seal_engine::sealed_secret::{KeyHints, Opening, functions, open};
 use seal_engine::{Answers, Fault, Policy, Record, Unveiled, catalogue, desired, inputs, managed, shape};
 use seal_template::Env;
 
@@ -44,7 +44,7 @@ pub(super) fn prepare(
     let how = Opening {
         accept_legacy: settings.accept_deprecated_v1_data,
         diagnose_scope,
-        record: kept,
+        hints: kept.map(|record| record as &dyn KeyHints),
     };
     let mut all = open(object, &answers, &how)?;
     let Some(unveiled) = all.pop().filter(|_| all.is_empty()) else {

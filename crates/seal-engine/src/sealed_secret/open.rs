@@ -27,8 +27,20 @@ pub struct Opening<'a> {
     /// Whether to find out under which other scope a value would have opened: as many private
     /// operations again. The caller limits how often (S8).
     pub diagnose_scope: bool,
-    /// What was recorded; orders the trials.
-    pub record: Option<&'a Record>,
+    /// Which keys are likely; orders the trials.
+    pub hints: Option<&'a dyn KeyHints>,
+}
+
+/// The key that is likely to open an entry. A wrong one costs an attempt (S7).
+pub trait KeyHints: Sync {
+    /// The likely key of `entry`; that of the legacy blob, which has no name.
+    fn key_of(&self, entry: &str) -> Option<Fingerprint>;
+}
+
+impl KeyHints for Record {
+    fn key_of(&self, entry: &str) -> Option<Fingerprint> {
+        Self::key_of(self, entry)
+    }
 }
 
 // Recorded, last good, newest.
@@ -113,15 +125,50 @@ fn open_entries(
     ring: &KeyRing,
     how: &Opening<'_>,
 ) -> Result<Unveiled, Vec<Fault>> {
+    let mut unveiled = Unveiled {
+        entries: BTreeMap::new(),
+        keys: BTreeMap::new(),
+        hidden: None,
+    };
+    for (entry, opened) in open_items(object, names, ring, how)? {
+        unveiled.keys.insert(entry.clone(), opened.key);
+        unveiled.entries.insert(entry, opened.plaintext);
+    }
+    Ok(unveiled)
+}
+
+// Every sealed text of the object: its entries, or the legacy blob under an empty name.
+pub(super) fn open_texts(
+    object: &SealedSecret,
+    names: &Names,
+    ring: &KeyRing,
+    how: &Opening<'_>,
+) -> Result<BTreeMap<String, Opened>, Vec<Fault>> {
+    match &object.spec.data {
+        Some(_) if !object.spec.encrypted_data.is_empty() => {
+            Err(vec![Fault::new(&catalogue::LEGACY_AND_ITEMS)])
+        }
+        Some(blob) => open_blob(blob, names, ring, how)
+            .map(|opened| BTreeMap::from([(String::new(), opened)]))
+            .map_err(|fault| vec![fault]),
+        None => open_items(object, names, ring, how),
+    }
+}
+
+fn open_items(
+    object: &SealedSecret,
+    names: &Names,
+    ring: &KeyRing,
+    how: &Opening<'_>,
+) -> Result<BTreeMap<String, Opened>, Vec<Fault>> {
     let label = names.label();
-    let mut entries = BTreeMap::new();
-    let mut keys = BTreeMap::new();
+    let mut items = BTreeMap::new();
     let mut faults = Vec::new();
     let mut last_good = None;
     let mut hopeless = None;
     for (entry, text) in &object.spec.encrypted_data {
         let hints = TrialHints {
-            recorded: how.record.and_then(|record| record.key_of(entry)),
+            recorded: how.hints.and_then(|hints| hints.key_of(entry)),
             last_good,
         };
         let most = match &mut hopeless {
@@ -137,8 +184,7 @@ fn open_entries(
         match open_item(text.as_deref(), names, &label, ring, hints, most, diagnose) {
             Ok(opened) => {
                 last_good = Some(opened.key);
-                entries.insert(entry.clone(), opened.plaintext);
-                keys.insert(entry.clone(), opened.key);
+                items.insert(entry.clone(), opened);
             }
             Err((fault, exhausted)) => {
                 if exhausted {
@@ -148,33 +194,20 @@ fn open_entries(
             }
         }
     }
-    if faults.is_empty() {
-        Ok(Unveiled {
-            entries,
-            keys,
-            hidden: None,
-        })
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(items) } else { Err(faults) }
+}
+
+fn open_blob(blob: &str, names: &Names, ring: &KeyRing, how: &Opening<'_>) -> Result<Opened, Fault> {
+    let hints = TrialHints {
+        recorded: how.hints.and_then(|hints| hints.key_of("")),
+        last_good: None,
+    };
+    let (label, all) = (names.label(), usize::MAX);
+    open_item(Some(blob), names, &label, ring, hints, all, how.diagnose_scope).map_err(|(fault, _)| fault)
 }
 
 fn open_legacy(blob: &str, names: &Names, ring: &KeyRing, how: &Opening<'_>) -> Result<Unveiled, Fault> {
-    let hints = TrialHints {
-        recorded: how.record.and_then(|record| record.key_of("")),
-        last_good: None,
-    };
-    let label = names.label();
-    let opened = open_item(
-        Some(blob),
-        names,
-        &label,
-        ring,
-        hints,
-        usize::MAX,
-        how.diagnose_scope,
-    )
-    .map_err(|(fault, _)| fault)?;
+    let opened = open_blob(blob, names, ring, how)?;
     let secret =
         Secret::from_json(opened.plaintext.expose()).map_err(|_| Fault::new(&catalogue::LEGACY_MALFORMED))?;
     let keys = BTreeMap::from([(String::new(), opened.key)]);

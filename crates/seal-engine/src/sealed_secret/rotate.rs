@@ -77,7 +77,7 @@ mod tests {
     const HOW: Opening<'static> = Opening {
         accept_legacy: true,
         diagnose_scope: false,
-        record: None,
+        hints: None,
     };
 
     fn ring() -> KeyRing {

@@ -32,7 +32,7 @@ impl Cluster {
         let how = Opening {
             accept_legacy: true,
             diagnose_scope: true,
-            record: None,
+            hints: None,
         };
         open(
             object,
@@ -245,7 +245,7 @@ fn every_truncation_of_a_sealed_value_is_refused_without_a_panic() {
         let how = Opening {
             accept_legacy: true,
             diagnose_scope: false,
-            record: None,
+            hints: None,
         };
         assert!(
             open(
@@ -277,7 +277,7 @@ fn a_legacy_blob_opens_with_its_metadata_and_can_be_switched_off() {
     let off = Opening {
         accept_legacy: false,
         diagnose_scope: false,
-        record: None,
+        hints: None,
     };
     let faults = open(
         &object,

@@ -1,0 +1,10 @@
+//! A checkout as a thing: which of its files concern a command, the same work on all of them on all cores,
+//! and what came of it. What the work is, is the command's.
+
+mod bulk;
+mod report;
+mod sealed_file;
+
+pub(crate) use bulk::{Outcome, Row, over};
+pub(crate) use report::{Account, Told, account};
+pub(crate) use sealed_file::{Sealed, SealedFile};

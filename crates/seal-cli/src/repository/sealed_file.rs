@@ -1,0 +1,141 @@
+//! A file of SealedSecrets in a checkout: recognised before it is parsed, changed text by text, replaced
+//! whole. Which texts change is the command's.
+
+use std::fs;
+use std::path::Path as FilePath;
+
+use seal_api::{SealedSecret, annotations};
+use seal_document::{Edits, Path, Stream, Value};
+
+use crate::command_error::CommandError;
+use crate::file_system::Exclusive;
+use crate::input::Source;
+use crate::manifests::{self, Found, Kind, ManifestFile, Place};
+
+/// One file, as it was read.
+pub(crate) struct SealedFile {
+    file: ManifestFile,
+    exclusive: Option<Exclusive>,
+}
+
+/// One SealedSecret of it.
+pub(crate) struct Sealed {
+    /// File, place, kind, namespace and name.
+    pub(crate) shown: String,
+    pub(crate) object: SealedSecret,
+    place: Place,
+}
+
+impl SealedFile {
+    /// Reads `source` to look at it.
+    pub(crate) fn read(source: &Source) -> Result<Self, CommandError> {
+        let (file, exclusive) = (ManifestFile::read(source.clone())?, None);
+        Ok(Self { file, exclusive })
+    }
+
+    /// Reads `source` to change it; no other run changes it meanwhile.
+    pub(crate) fn open(source: &Source) -> Result<Self, CommandError> {
+        let path = source.path().ok_or_else(|| {
+            CommandError::usage("files are changed where they stand; standard input is none")
+        })?;
+        let exclusive = Some(Exclusive::on(path));
+        let file = ManifestFile::read(source.clone())?;
+        Ok(Self { file, exclusive })
+    }
+
+    /// Its documents and the SealedSecrets in them, or why it is none of the command's business.
+    pub(crate) fn parse(&self) -> Result<Result<(Stream<'_>, Vec<Sealed>), &'static str>, CommandError> {
+        const NONE: &str = "no SealedSecret in it";
+        // To parse is a hundred times dearer than to look for a word; escapes could hide it.
+        let bytes = self.file.bytes.as_slice();
+        let finds = |word: &[u8]| memchr::memmem::find(bytes, word).is_some();
+        if !finds(b"SealedSecret") && !finds(b"\\") {
+            return Ok(Err(NONE));
+        }
+        let all = self.file.parse().and_then(|stream| {
+            let sealed = self.sealed(&stream)?;
+            Ok((stream, sealed))
+        });
+        match all {
+            Ok((_, sealed)) if sealed.is_empty() => Ok(Err(NONE)),
+            Ok(all) => Ok(Ok(all)),
+            Err(_) if !finds(b"SealedSecret") => Ok(Err(NONE)),
+            // Templates of Helm and the like: YAML by chance, if at all.
+            Err(_) if finds(b"{{") => Ok(Err("a template that is not rendered")),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sealed(&self, stream: &Stream<'_>) -> Result<Vec<Sealed>, CommandError> {
+        let found = manifests::find(stream).map_err(|error| error.about(&self.file.source.shown()))?;
+        let sealed = found.iter().filter(|found| found.kind == Kind::SealedSecret);
+        sealed.map(|found| self.one(found)).collect()
+    }
+
+    fn one(&self, found: &Found) -> Result<Sealed, CommandError> {
+        let shown = self.file.name_of(found);
+        let object = SealedSecret::from_value(&found.value)
+            .map_err(|error| CommandError::from(error).about(&shown))?;
+        let place = found.place;
+        Ok(Sealed { shown, object, place })
+    }
+
+    /// Puts the changed text in the file's place.
+    pub(crate) fn replace(&self, edits: Edits<'_, '_>) -> Result<(), CommandError> {
+        let exclusive = self.exclusive.as_ref().expect("it was opened to be changed");
+        stays_beneath(&self.file.source)?;
+        self.file.replace(exclusive, edits)
+    }
+}
+
+impl Sealed {
+    /// Puts `text` in the place of the sealed text of `entry`; an empty name is the legacy blob.
+    pub(crate) fn put(&self, edits: &mut Edits<'_, '_>, entry: &str, text: &str) {
+        let spec = self.place.path().key("spec");
+        let path = match entry {
+            "" => spec.key("data"),
+            entry => spec.key("encryptedData").key(entry),
+        };
+        edits.set(self.place.document, &path, Value::from(text));
+    }
+
+    /// What it says of which key sealed what.
+    pub(crate) fn note(&self) -> Option<&str> {
+        let annotations = self.object.metadata.annotations.as_ref()?;
+        annotations.get(annotations::SEALED_WITH).map(String::as_str)
+    }
+
+    /// Says which key sealed what.
+    pub(crate) fn annotate(&self, edits: &mut Edits<'_, '_>, text: String) {
+        let metadata: Path = self.place.path().key("metadata");
+        let path = metadata.key("annotations").key(annotations::SEALED_WITH);
+        edits.set(self.place.document, &path, Value::from(text));
+    }
+}
+
+// A folder that became a link after it was walked would lead out of the checkout (S22).
+fn stays_beneath(source: &Source) -> Result<(), CommandError> {
+    let Source::File { path, relative } = source else {
+        return Ok(());
+    };
+    let depth = relative.components().count();
+    let Some(root) = path.ancestors().nth(depth) else {
+        return Ok(());
+    };
+    let root = if root.as_os_str().is_empty() {
+        FilePath::new(".")
+    } else {
+        root
+    };
+    let real =
+        |path: &FilePath| fs::canonicalize(path).map_err(|error| CommandError::file("find", path, &error));
+    let is_named = depth == 1;
+    if is_named || real(path)? == real(root)?.join(relative) {
+        return Ok(());
+    }
+    Err(CommandError::input(format!(
+        "{}: a link leads out of the folder that was named",
+        path.display()
+    ))
+    .remedy("name the file itself if it is to be changed"))
+}

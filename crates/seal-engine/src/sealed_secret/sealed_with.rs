@@ -1,0 +1,144 @@
+//! Which key sealed which entry, as the object itself says in an annotation.
+//!
+//! Anybody who can edit the file can write it, and a text that was pasted in leaves it stale: a claim counts
+//! only for the very ciphertext that it was made about, and even then orders trials and fills lists; it is
+//! never a reason to skip or to retire anything (S19).
+
+use std::collections::BTreeMap;
+
+use seal_api::{SealedSecret, annotations};
+use seal_core::{CiphertextDigest, Fingerprint, decode_base64};
+
+use super::open::KeyHints;
+
+/// The claims that are about the ciphertexts as they stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SealedWith(BTreeMap<String, Fingerprint>);
+
+impl SealedWith {
+    /// What `object` says of its own entries. What cannot be read is no claim.
+    pub fn of(object: &SealedSecret) -> Self {
+        let annotations = object.metadata.annotations.as_ref();
+        let Some(text) = annotations.and_then(|all| all.get(annotations::SEALED_WITH)) else {
+            return Self::default();
+        };
+        let Ok(claims) = serde_json::from_str::<BTreeMap<String, String>>(text) else {
+            return Self::default();
+        };
+        let holds = |(entry, claim): (String, String)| {
+            let (key, digest) = claim.rsplit_once(' ')?;
+            (digest_of(text_of(object, &entry)?)?.to_string() == digest).then_some(())?;
+            Some((entry, key.parse().ok()?))
+        };
+        Self(claims.into_iter().filter_map(holds).collect())
+    }
+
+    /// The key that is said to have sealed `entry`.
+    pub fn key_of(&self, entry: &str) -> Option<Fingerprint> {
+        self.0.get(entry).copied()
+    }
+}
+
+impl KeyHints for SealedWith {
+    fn key_of(&self, entry: &str) -> Option<Fingerprint> {
+        Self::key_of(self, entry)
+    }
+}
+
+/// Whether `object` carries the annotation, whatever it says.
+pub fn says_what_sealed_it(object: &SealedSecret) -> bool {
+    let annotations = object.metadata.annotations.as_ref();
+    annotations.is_some_and(|all| all.contains_key(annotations::SEALED_WITH))
+}
+
+/// The annotation's text for entries, each with its key and its ciphertext in base64: a JSON object, sorted,
+/// of `SHA256:… DIGEST`.
+pub fn sealed_with<'a>(entries: impl IntoIterator<Item = (&'a str, Fingerprint, &'a str)>) -> String {
+    let claims: BTreeMap<&str, String> = entries
+        .into_iter()
+        .filter_map(|(entry, key, text)| Some((entry, format!("{key} {}", digest_of(text)?))))
+        .collect();
+    serde_json::to_string(&claims).expect("texts are always JSON")
+}
+
+fn digest_of(text: &str) -> Option<CiphertextDigest> {
+    Some(CiphertextDigest::of(&decode_base64(text).ok()?))
+}
+
+pub(super) fn text_of<'a>(object: &'a SealedSecret, entry: &str) -> Option<&'a str> {
+    match (&object.spec.data, entry) {
+        (Some(blob), "") => Some(blob),
+        (Some(_), _) => None,
+        (None, entry) => object.spec.encrypted_data.get(entry)?.as_deref(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDGJpUwCy4GXyDnV2U";
+
+    fn object(annotation: String) -> SealedSecret {
+        let mut object = SealedSecret::new("db", seal_api::SealedSecretSpec::default());
+        object
+            .spec
+            .encrypted_data
+            .insert("a".to_owned(), Some("AAAA".to_owned()));
+        object
+            .spec
+            .encrypted_data
+            .insert("b".to_owned(), Some("BBBB".to_owned()));
+        object.metadata.annotations = Some([(annotations::SEALED_WITH.to_owned(), annotation)].into());
+        object
+    }
+
+    fn claims() -> String {
+        let key = KEY.parse().unwrap();
+        sealed_with([("a", key, "AAAA"), ("b", key, "BBBB")])
+    }
+
+    #[test]
+    fn a_claim_counts_for_the_ciphertext_that_it_was_made_about_only() {
+        let mut standing = object(claims());
+        assert_eq!(SealedWith::of(&standing).key_of("a"), Some(KEY.parse().unwrap()));
+        // Swapped: each ciphertext is somebody's, and neither is this entry's.
+        standing
+            .spec
+            .encrypted_data
+            .insert("a".to_owned(), Some("BBBB".to_owned()));
+        let said = SealedWith::of(&standing);
+        assert_eq!(said.key_of("a"), None);
+        assert!(said.key_of("b").is_some());
+    }
+
+    #[test]
+    fn base64_that_is_folded_anew_is_the_same_ciphertext() {
+        let mut standing = object(claims());
+        standing
+            .spec
+            .encrypted_data
+            .insert("a".to_owned(), Some("AA\nAA\n".to_owned()));
+        assert!(SealedWith::of(&standing).key_of("a").is_some());
+    }
+
+    #[test]
+    fn nonsense_is_no_claim() {
+        for text in [
+            "",
+            "{",
+            "[]",
+            "{\"a\": 1}",
+            "{\"a\":\"SHA256:x y\"}",
+            "{\"a\":\"\"}",
+            "null",
+        ] {
+            assert_eq!(
+                SealedWith::of(&object(text.to_owned())),
+                SealedWith::default(),
+                "{text}"
+            );
+            assert!(says_what_sealed_it(&object(text.to_owned())));
+        }
+    }
+}
