@@ -57,7 +57,7 @@ fn open_all(object: &SealedSecret, ring: &KeyRing) -> anyhow::Result<()> {
     let how = Opening {
         accept_legacy: false,
         diagnose_scope: false,
-        record: None,
+        hints: None,
     };
     let opened = open(
         object,

@@ -37,7 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
     let how = Opening {
         accept_legacy: true,
         diagnose_scope: true,
-        record: None,
+        hints: None,
     };
     let opened = match open(&object, &answers, &how) {
         Ok(opened) => opened,

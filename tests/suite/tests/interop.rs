@@ -6,5 +6,6 @@ mod interop {
     pub(crate) mod ground;
     pub(crate) mod hand_over;
     pub(crate) mod http_answers;
+    pub(crate) mod reencrypting;
     pub(crate) mod take_over;
 }

@@ -39,7 +39,7 @@ impl Random for Zeros {
 const HOW: Opening<'static> = Opening {
     accept_legacy: true,
     diagnose_scope: true,
-    record: None,
+    hints: None,
 };
 
 fn secret(namespace: &str, name: &str, data: &BTreeMap<String, Vec<u8>>) -> Secret {

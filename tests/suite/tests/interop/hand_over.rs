@@ -109,7 +109,7 @@ async fn seal_everything(plane: &ControlPlane, client: &Client, round: &str) -> 
             let how = Opening {
                 accept_legacy: false,
                 diagnose_scope: false,
-                record: None,
+                hints: None,
             };
             let opened =
                 open(object, &answers, &how).map_err(|faults| anyhow::anyhow!("{name}: {faults:?}"))?;

@@ -32,7 +32,7 @@ struct Blob {
 const HOW: Opening<'static> = Opening {
     accept_legacy: true,
     diagnose_scope: true,
-    record: None,
+    hints: None,
 };
 
 #[test]

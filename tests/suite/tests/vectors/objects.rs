@@ -89,7 +89,7 @@ fn opening(vector: &Vector) -> Opening<'static> {
     Opening {
         accept_legacy: vector.accept_legacy,
         diagnose_scope: false,
-        record: None,
+        hints: None,
     }
 }
 
