@@ -6,11 +6,13 @@
 pub mod annotations;
 pub mod external_secrets;
 mod manifest;
+pub mod reencryption;
 pub mod sealed_secret;
 pub mod sealing_key_ring;
 mod secret;
 
 pub use manifest::ManifestError;
+pub use reencryption::{Reencryption, ReencryptionSpec, ReencryptionStatus};
 pub use sealed_secret::{
     Condition, SealedSecret, SealedSecretSpec, SealedSecretStatus, SecretTemplate, TemplateMetadata,
 };

@@ -5,6 +5,7 @@
 mod inspect;
 mod open;
 mod reencrypt;
+pub mod request;
 mod rotate;
 mod seal;
 mod sealed_with;

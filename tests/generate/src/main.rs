@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use kube::CustomResourceExt;
 use seal_api::external_secrets::{ClusterSecretStore, ExternalSecret, SecretStore};
-use seal_api::{SealedSecret, SealingKeyRing};
+use seal_api::{Reencryption, SealedSecret, SealingKeyRing};
 use serde_json::{Value, json};
 
 const HEADER: &str = "# Generated from crates/seal-api by `cargo xtask generate`. Do not edit.\n";
@@ -44,6 +44,7 @@ fn main() -> anyhow::Result<ExitCode> {
 fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
     let definitions = [
         ("bitnami.com_sealedsecrets.yaml", SealedSecret::crd()),
+        ("sealops.dev_reencryptions.yaml", Reencryption::crd()),
         ("sealops.dev_sealingkeyrings.yaml", SealingKeyRing::crd()),
         (
             "external-secrets.io_clustersecretstores.yaml",
