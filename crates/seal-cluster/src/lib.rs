@@ -13,6 +13,7 @@ pub mod kubeconfig;
 pub mod lease;
 pub mod look;
 pub mod object_entries;
+pub mod reencryption;
 pub mod sealing_key_ring;
 pub mod secrets;
 pub mod service_account_tokens;

@@ -11,7 +11,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use seal_api::annotations::KEY_LABEL;
-use seal_api::{SealedSecret, SealingKeyRing};
+use seal_api::{Reencryption, SealedSecret, SealingKeyRing};
 use serde::de::DeserializeOwned;
 
 const FORBIDDEN: u16 = 403;
@@ -51,6 +51,8 @@ pub struct WatchInterrupted {
     what: String,
     /// The API server forbids it, and will until somebody grants a role.
     pub forbidden: bool,
+    /// The cluster has no such kind, and will not until somebody applies its definition.
+    pub unknown: bool,
 }
 
 /// All objects of one kind in `scopes` that match the label selector.
@@ -88,6 +90,21 @@ pub fn secrets(client: &Client, scopes: &[Scope]) -> News<SecretMetadata> {
 /// The metadata of the Secrets in `namespace` that carry the label of sealing keys, with any value.
 pub fn key_secrets(client: &Client, namespace: &str) -> News<SecretMetadata> {
     metadata(client, &[Scope::Namespace(namespace.to_owned())], KEY_LABEL)
+}
+
+/// The metadata of all requests to reencrypt in `scopes`. Where the cluster does not know them, or the role does
+/// not cover them, nothing is told until it does.
+pub fn reencryptions(client: &Client, scopes: &[Scope]) -> News<PartialObjectMeta<Reencryption>> {
+    let all = merged(scopes, |scope| {
+        watcher(api(client, scope), watcher::Config::default())
+            .default_backoff()
+            .boxed()
+    });
+    let told = |(_, news): &(Scope, Result<_, WatchInterrupted>)| {
+        let none = |error: &WatchInterrupted| error.forbidden || error.unknown;
+        std::future::ready(!news.as_ref().is_err_and(none))
+    };
+    all.filter(told).boxed()
 }
 
 /// That the SealingKeyRing in `namespace` changed. A cluster without its definition is asked again now
@@ -156,15 +173,16 @@ fn merged<K: Send + 'static>(
 
 impl WatchInterrupted {
     fn of(error: &watcher::Error) -> Self {
-        let forbidden = match error {
+        let code = match error {
             watcher::Error::InitialListFailed(kube::Error::Api(status))
             | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == FORBIDDEN,
-            _ => false,
+            | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
+            _ => 0,
         };
         Self {
             what: described(error),
-            forbidden,
+            forbidden: code == FORBIDDEN,
+            unknown: code == NOT_FOUND,
         }
     }
 }

@@ -13,6 +13,7 @@ mod metrics;
 mod queue;
 mod reconcile;
 mod rendering;
+mod requests;
 mod sealing_keys;
 pub mod serve;
 pub mod settings;

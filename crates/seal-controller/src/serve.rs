@@ -23,6 +23,7 @@ use crate::leadership::Election;
 use crate::metrics::Metrics;
 use crate::queue::{Lane, Queue};
 use crate::reconcile::{Reconciler, SealedSecretWatches};
+use crate::requests::Requests;
 use crate::sealing_keys::{Keeper, Keys, Said, SealingKeys};
 use crate::settings::{self, Settings};
 use crate::watches::Watches;
@@ -177,6 +178,14 @@ impl Running {
             let external = ExternalSecrets::new(client.clone(), &settings, installation, &part, recovered);
             part.start(external, heard, here, &leadership, &mut workers, &mut others)
         });
+        let requests = Requests::start(
+            client.clone(),
+            keys.current(),
+            scopes(&settings),
+            &leadership,
+            &mut workers,
+            &mut others,
+        );
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let worker = Worker {
             reconciler: Arc::clone(&reconciler),
@@ -201,7 +210,7 @@ impl Running {
         };
         others.spawn(watches.listen());
         Ok(Self {
-            queues: shown.queues,
+            queues: shown.queues.into_iter().chain([requests]).collect(),
             external,
             workers,
             others,

@@ -14,6 +14,12 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
+- apiGroups: [sealops.dev]
+  resources: [reencryptions]
+  verbs: [get, list, watch, delete]
+- apiGroups: [sealops.dev]
+  resources: [reencryptions/status]
+  verbs: [patch]
 {{- if .Values.externalSecrets.enabled }}
 - apiGroups: [external-secrets.io]
   resources: [externalsecrets, secretstores, clustersecretstores]

@@ -40,9 +40,9 @@ pub(crate) fn crd() -> anyhow::Result<String> {
 }
 
 /// The CRD of what is asked of sealing keys.
-fn key_ring_crd() -> anyhow::Result<String> {
+fn our_crd(plural: &str) -> anyhow::Result<String> {
     Ok(std::fs::read_to_string(
-        root().join("crds/sealops.dev_sealingkeyrings.yaml"),
+        root().join(format!("crds/sealops.dev_{plural}.yaml")),
     )?)
 }
 
@@ -51,7 +51,9 @@ pub(crate) async fn plane() -> &'static ControlPlane {
     let start = async || {
         let plane = ControlPlane::builder().controller_manager().start().await?;
         plane.apply(&crd()?).await?;
-        plane.apply(&key_ring_crd()?).await?;
+        for definition in ["sealingkeyrings", "reencryptions"] {
+            plane.apply(&our_crd(definition)?).await?;
+        }
         anyhow::Ok(plane)
     };
     PLANE
