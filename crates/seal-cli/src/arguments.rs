@@ -13,7 +13,7 @@ use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
 pub(crate) use diagnosis::{DoctorArguments, ExplainArguments};
 pub(crate) use keys::{KeysArguments, KeysCommand};
-pub(crate) use repository::{BulkRendition, ReencryptArguments, UsageArguments};
+pub(crate) use repository::{BulkRendition, ReencryptArguments, UsageArguments, Way};
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -280,11 +280,25 @@ fn key_ring_refused(
 }
 
 fn knows_key_rings(cluster: &ClusterArguments) -> Result<bool, CommandError> {
+    knows(cluster, "sealingkeyrings")
+}
+
+/// Whether the cluster knows that kind of ours, by its plural.
+pub(crate) fn knows(cluster: &ClusterArguments, plural: &str) -> Result<bool, CommandError> {
     let path = "/apis/sealops.dev/v1alpha1".to_owned();
     let group: Option<serde_json::Value> = find(cluster, path, "tell which kinds it knows")?;
     let kinds = group.and_then(|group| group["resources"].as_array().cloned());
     let mut kinds = kinds.unwrap_or_default().into_iter();
-    Ok(kinds.any(|kind| kind["name"] == "sealingkeyrings"))
+    Ok(kinds.any(|kind| kind["name"] == plural))
+}
+
+/// A client for what is asked of the API server many times. To be called within its runtime.
+pub(crate) fn client(cluster: &ClusterArguments) -> Result<kube::Client, CommandError> {
+    let Connection { config, server, .. } = connection(cluster)?;
+    kube::Client::try_from(config).map_err(|_| {
+        let what = format!("{server}: trust or identity of the kubeconfig cannot be used");
+        CommandError::cluster(what)
+    })
 }
 
 /// All SealedSecrets that can be read as such.

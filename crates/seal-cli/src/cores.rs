@@ -3,6 +3,11 @@
 
 use std::thread;
 
+/// How many cores there are.
+pub(crate) fn count() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// `work` done on each of `items`, in equal shares on all cores; on this thread alone where a core would
 /// get fewer than `worthwhile` of them.
 ///
@@ -13,9 +18,7 @@ pub(crate) fn share<T: Sync, U: Send, E: Send>(
     worthwhile: usize,
     work: impl Fn(&T) -> Result<U, E> + Sync,
 ) -> Result<Vec<U>, E> {
-    let threads = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(items.len() / worthwhile.max(1));
+    let threads = count().min(items.len() / worthwhile.max(1));
     if threads <= 1 {
         return items.iter().map(work).collect();
     }

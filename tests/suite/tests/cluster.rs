@@ -24,6 +24,7 @@ mod cluster {
     mod metrics;
     mod ownership;
     mod permissions;
+    mod reencrypting;
     mod schema;
     mod secrecy;
     mod templates;

@@ -18,6 +18,15 @@ pub(crate) enum BulkRendition {
     Jsonl,
 }
 
+/// How a controller is asked.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// By objects on the API server.
+    Request,
+    /// By its HTTP API, through the service proxy.
+    Http,
+}
+
 /// The files of a checkout.
 #[derive(Args, Clone)]
 pub(crate) struct CheckoutArguments {
@@ -35,19 +44,22 @@ pub(crate) struct ReencryptArguments {
     #[arg(long, value_name = "FINGERPRINT", requires = "keys")]
     pub(crate) to: Option<Fingerprint>,
     /// Write nothing; exit code 1 if an entry is not on that key
-    #[arg(long, requires = "keys", conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with = "dry_run")]
     pub(crate) check: bool,
     /// Write nothing, and print which entries would change
-    #[arg(long, requires = "keys")]
+    #[arg(long)]
     pub(crate) dry_run: bool,
     /// Note in each SealedSecret which key sealed which entry, also where that is not noted yet
-    #[arg(long, requires = "keys")]
+    #[arg(long)]
     pub(crate) annotate: bool,
     /// How to print what was done
     #[arg(long, default_value = "human")]
     pub(crate) output: BulkRendition,
-    /// The private keys: the old ones and the new one. Without them the controller is asked to do it, and
-    /// every entry is sealed anew
+    /// How the controller is asked where no private keys are named: by request objects, which our
+    /// controller answers, or over HTTP, which upstream's answers, too, and which seals every entry anew.
+    /// Requests where the cluster knows them
+    #[arg(long, value_name = "WAY", conflicts_with = "keys")]
+    pub(crate) via: Option<Way>,
     #[command(flatten)]
     pub(crate) keys: KeyArguments,
     #[command(flatten)]

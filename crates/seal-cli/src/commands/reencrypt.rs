@@ -3,6 +3,7 @@
 
 mod controller;
 mod opener;
+mod request;
 
 use seal_core::Fingerprint;
 use seal_document::{Edits, Mapping, Value};
@@ -13,21 +14,18 @@ use crate::command_error::CommandError;
 use crate::input::{self, Source};
 use crate::repository::{Account, Outcome, Sealed, SealedFile, Told, account, over};
 use crate::terminal::Terminal;
-use opener::{Item, Opener};
+use opener::{Item, Opener, Texts};
 
 /// Runs it.
 pub(super) fn run(arguments: &ReencryptArguments, terminal: Terminal) -> Result<(), CommandError> {
     let sources = input::repository(&arguments.checkout.paths)?;
     let opener = Opener::settle(arguments)?;
-    if let Some(target) = opener.target() {
-        terminal.detail(&format!("to the key {target}"));
-    }
     let work = Work {
         opener: &opener,
         writes: !(arguments.check || arguments.dry_run),
         annotate: arguments.annotate,
     };
-    let rows = over(&sources, |source| work.on(source));
+    let rows = over(&sources, opener.at_once(), |source| work.on(source));
     let how = Account {
         output: arguments.output,
         changes: arguments.dry_run || arguments.check || terminal.is_verbose(),
@@ -66,9 +64,9 @@ impl Work<'_> {
         let mut done = Vec::with_capacity(sealed.len());
         let mut is_changed = false;
         for one in sealed {
-            let items = self.opener.reencrypt(&one)?;
-            is_changed |= self.edit(&mut edits, &one, &items);
-            done.push((one.shown, items));
+            let texts = self.opener.reencrypt(&one)?;
+            is_changed |= self.edit(&mut edits, &one, &texts);
+            done.push((one.shown, texts.items));
         }
         if !is_changed {
             return Ok(Outcome::Unchanged(Done(done)));
@@ -80,19 +78,19 @@ impl Work<'_> {
     }
 
     // Whether there is anything to write.
-    fn edit(&self, edits: &mut Edits<'_, '_>, sealed: &Sealed, items: &[Item]) -> bool {
+    fn edit(&self, edits: &mut Edits<'_, '_>, sealed: &Sealed, texts: &Texts) -> bool {
         let mut is_changed = false;
-        for item in items {
+        for item in &texts.items {
             if let Some(text) = &item.text {
                 sealed.put(edits, &item.entry, text);
                 is_changed = true;
             }
         }
         let has_note = says_what_sealed_it(&sealed.object);
-        let Some(target) = self.opener.target().filter(|_| has_note || self.annotate) else {
+        let Some(key) = texts.key.filter(|_| has_note || self.annotate) else {
             return is_changed;
         };
-        let note = note(sealed, items, target);
+        let note = note(sealed, &texts.items, key);
         if sealed.note() != Some(note.as_str()) {
             sealed.annotate(edits, note);
             is_changed = true;

@@ -27,9 +27,10 @@ pub(crate) struct Row<T> {
     pub(crate) outcome: Outcome<T>,
 }
 
-/// `work` on each of `sources`.
+/// `work` on each of `sources`, on so many `at_once`.
 pub(crate) fn over<T: Send>(
     sources: &[Source],
+    at_once: usize,
     work: impl Fn(&Source) -> Result<Outcome<T>, CommandError> + Sync,
 ) -> Vec<Row<T>> {
     let next = AtomicUsize::new(0);
@@ -46,9 +47,7 @@ pub(crate) fn over<T: Send>(
             done.push((index, Row { file, outcome }));
         }
     };
-    let threads = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(sources.len());
+    let threads = at_once.min(sources.len());
     let mut rows = thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(some)).collect();
         let mut rows = some();
@@ -70,7 +69,7 @@ mod tests {
     #[test]
     fn one_that_fails_stops_no_other_and_the_order_is_that_of_the_files() {
         let sources: Vec<Source> = (0..100).map(|n| Source::of(Path::new(&n.to_string()))).collect();
-        let rows = over(&sources, |source| match source.shown().parse::<u32>() {
+        let rows = over(&sources, 2, |source| match source.shown().parse::<u32>() {
             Ok(n) if n % 10 == 3 => Err(CommandError::input("no")),
             Ok(n) => Ok(Outcome::Changed(n)),
             Err(_) => Ok(Outcome::Skipped("no number")),

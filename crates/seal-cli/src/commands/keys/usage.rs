@@ -13,7 +13,7 @@ use crate::command_error::CommandError;
 use crate::input::{self, Source};
 use crate::repository::{Outcome, Row, Sealed, SealedFile, over};
 use crate::terminal::Terminal;
-use crate::{keys, output};
+use crate::{cores, keys, output};
 
 /// Runs it.
 pub(super) fn run(arguments: &UsageArguments, terminal: Terminal) -> Result<(), CommandError> {
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &UsageArguments, terminal: Terminal) -> Result<(), 
         false => Some(keys::ring(&arguments.keys)?),
     };
     let sources = input::repository(&arguments.checkout.paths)?;
-    let rows = over(&sources, |source| look(source, ring.as_ref()));
+    let rows = over(&sources, cores::count(), |source| look(source, ring.as_ref()));
     let mut usage = Usage::default();
     let mut failed: Option<CommandError> = None;
     for Row { file, outcome } in rows {

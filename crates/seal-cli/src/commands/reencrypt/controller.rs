@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use seal_api::{SealedSecret, SealedSecretSpec, SecretTemplate, TemplateMetadata, annotations};
 use seal_cluster::service_proxy::ServiceProxy;
 use seal_document::{DuplicateKeys, Format, JsonStyle, Limits, Schema, decode, parse, to_json};
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::Runtime;
 
-use super::opener::Item;
+use super::opener::{Item, Texts};
 use crate::arguments::ClusterArguments;
 use crate::cluster;
 use crate::command_error::CommandError;
@@ -25,13 +25,8 @@ pub(super) struct Controller {
 
 impl Controller {
     /// The one that the flags name.
-    pub(super) fn find(arguments: &ClusterArguments) -> Result<Self, CommandError> {
+    pub(super) fn find(runtime: Runtime, arguments: &ClusterArguments) -> Result<Self, CommandError> {
         let connection = cluster::connection(arguments)?;
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(|error| CommandError::bug(format!("the asynchronous runtime did not start: {error}")))?;
         let (namespace, name) = (
             arguments.controller_namespace.as_ref(),
             arguments.controller_name.as_ref(),
@@ -47,7 +42,7 @@ impl Controller {
     }
 
     /// New texts for all of `sealed`: nobody can tell which are under the newest key already.
-    pub(super) fn reencrypt(&self, sealed: &Sealed) -> Result<Vec<Item>, CommandError> {
+    pub(super) fn reencrypt(&self, sealed: &Sealed) -> Result<Texts, CommandError> {
         let object = &sealed.object;
         if object.spec.data.is_some() {
             return Err(CommandError::input(format!(
@@ -58,7 +53,7 @@ impl Controller {
         }
         let old = &object.spec.encrypted_data;
         if old.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Texts::default());
         }
         let answer = self.ask("/v1/rotate", &plain(object, old.clone()), sealed)?;
         let new = read(&answer)
@@ -80,7 +75,10 @@ impl Controller {
             before: None,
             text,
         };
-        Ok(new.into_iter().map(item).collect())
+        Ok(Texts {
+            key: None,
+            items: new.into_iter().map(item).collect(),
+        })
     }
 
     fn ask(&self, endpoint: &str, object: &SealedSecret, sealed: &Sealed) -> Result<Vec<u8>, CommandError> {

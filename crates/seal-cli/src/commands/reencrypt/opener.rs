@@ -1,13 +1,17 @@
-//! Who opens and seals anew: private keys from files, or a controller.
+//! Who opens and seals anew: private keys from files, or a controller, which is asked by request objects where
+//! the cluster knows them and over HTTP where it does not.
 
 use seal_core::{Fingerprint, KeyRing, SystemRandom};
 use seal_engine::sealed_secret::{Answers, Reencrypted, reencrypt};
 
+use tokio::runtime;
+
 use super::controller::Controller;
-use crate::arguments::ReencryptArguments;
+use super::request::Requests;
+use crate::arguments::{ReencryptArguments, Way};
 use crate::command_error::CommandError;
-use crate::keys;
 use crate::repository::Sealed;
+use crate::{cluster, cores, keys};
 
 /// One sealed text.
 pub(super) struct Item {
@@ -29,10 +33,21 @@ impl Item {
     }
 }
 
+/// The texts of one SealedSecret.
+#[derive(Default)]
+pub(super) struct Texts {
+    /// The key that all of them are under now, where that is known.
+    pub(super) key: Option<Fingerprint>,
+    /// Each of them.
+    pub(super) items: Vec<Item>,
+}
+
 /// Who does it.
 pub(super) enum Opener {
     /// Private keys in this process.
     Keys { ring: KeyRing, target: Fingerprint },
+    /// The controller, by request objects.
+    Requests(Requests),
     /// The controller, over its HTTP API.
     Controller(Controller),
 }
@@ -41,7 +56,7 @@ impl Opener {
     /// By what the flags name.
     pub(super) fn settle(arguments: &ReencryptArguments) -> Result<Self, CommandError> {
         if arguments.keys.keys.is_empty() {
-            return Controller::find(&arguments.cluster).map(Self::Controller);
+            return Self::on_cluster(arguments);
         }
         let ring = keys::ring(&arguments.keys)?;
         let target = match arguments.to {
@@ -58,17 +73,52 @@ impl Opener {
         Ok(Self::Keys { ring, target })
     }
 
-    /// The key that everything is sealed to, where that is known beforehand.
-    pub(super) fn target(&self) -> Option<Fingerprint> {
+    fn on_cluster(arguments: &ReencryptArguments) -> Result<Self, CommandError> {
+        let by_request = match arguments.via {
+            Some(Way::Request) => true,
+            Some(Way::Http) => false,
+            None => cluster::knows(&arguments.cluster, "reencryptions")?,
+        };
+        let changes_nothing = arguments.check || arguments.dry_run || arguments.annotate;
+        if !by_request && changes_nothing {
+            return Err(CommandError::usage(
+                "over HTTP a controller seals everything anew, and does not say which key it took",
+            )
+            .remedy("name private keys with --keys, or apply crds/sealops.dev_reencryptions.yaml"));
+        }
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| CommandError::bug(format!("the asynchronous runtime did not start: {error}")))?;
+        if !by_request {
+            return Controller::find(runtime, &arguments.cluster).map(Self::Controller);
+        }
+        let elsewhere = cluster::context_namespace(&arguments.cluster)?;
+        let client = {
+            // Its workers run there.
+            let _entered = runtime.enter();
+            cluster::client(&arguments.cluster)?
+        };
+        Ok(Self::Requests(Requests {
+            runtime,
+            client,
+            elsewhere,
+        }))
+    }
+
+    /// How many files are worked on at once: who asks waits, who computes needs a core.
+    pub(super) fn at_once(&self) -> usize {
         match self {
-            Self::Keys { target, .. } => Some(*target),
-            Self::Controller(_) => None,
+            Self::Keys { .. } => cores::count(),
+            Self::Requests(_) | Self::Controller(_) => 8,
         }
     }
 
     /// The texts of `sealed`, under the target.
-    pub(super) fn reencrypt(&self, sealed: &Sealed) -> Result<Vec<Item>, CommandError> {
+    pub(super) fn reencrypt(&self, sealed: &Sealed) -> Result<Texts, CommandError> {
         match self {
+            Self::Requests(requests) => requests.reencrypt(sealed),
             Self::Controller(controller) => controller.reencrypt(sealed),
             Self::Keys { ring, target } => {
                 let answers = Answers {
@@ -76,7 +126,10 @@ impl Opener {
                 };
                 let items = reencrypt(&sealed.object, &answers, *target, &mut SystemRandom)
                     .map_err(|faults| CommandError::faults(&sealed.shown, &faults))?;
-                Ok(items.into_iter().map(Item::from).collect())
+                Ok(Texts {
+                    key: Some(*target),
+                    items: items.into_iter().map(Item::from).collect(),
+                })
             }
         }
     }
