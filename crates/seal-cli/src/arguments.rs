@@ -13,7 +13,7 @@ use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
 pub(crate) use diagnosis::{DoctorArguments, ExplainArguments};
 pub(crate) use keys::{KeysArguments, KeysCommand};
-pub(crate) use repository::{BulkRendition, ReencryptArguments, UsageArguments, Way};
+pub(crate) use repository::{BulkRendition, ReencryptArguments, RotateArguments, UsageArguments, Way};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Merge(MergeArguments),
     /// Seal the same values to the newest key, in all files of a repository
     Reencrypt(Box<ReencryptArguments>),
+    /// Renew the sealing key, bring a repository under it, and retire the old ones once the cluster has it
+    Rotate(RotateArguments),
     /// Fetch or show the certificate to seal with
     Cert(CertArguments),
     /// Make a sealing key and its certificate

@@ -9,6 +9,7 @@ mod keys;
 mod merge;
 mod reencrypt;
 mod render;
+mod rotate;
 mod seal;
 mod set;
 mod target;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command, terminal: Terminal) -> Result<(), CommandErr
         Command::Unset(arguments) => set::unset(&arguments, terminal),
         Command::Merge(arguments) => merge::run(&arguments, terminal),
         Command::Reencrypt(arguments) => reencrypt::run(&arguments, terminal),
+        Command::Rotate(arguments) => rotate::run(&arguments, terminal),
         Command::Cert(arguments) => cert::run(&arguments.command, terminal),
         Command::Keygen(arguments) => keygen::run(&arguments, terminal),
         Command::Keys(arguments) => keys::run(&arguments.command, terminal),

@@ -25,6 +25,7 @@ mod cluster {
     mod ownership;
     mod permissions;
     mod reencrypting;
+    mod rotating;
     mod schema;
     mod secrecy;
     mod templates;

@@ -66,6 +66,27 @@ pub(crate) struct ReencryptArguments {
     pub(crate) cluster: ClusterArguments,
 }
 
+/// `seal rotate`.
+#[derive(Args)]
+pub(crate) struct RotateArguments {
+    #[command(flatten)]
+    pub(crate) checkout: CheckoutArguments,
+    /// Begin another rotation, although the last one is not over
+    #[arg(long)]
+    pub(crate) new: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long, conflicts_with = "retire")]
+    pub(crate) plan: bool,
+    /// Once the cluster has the new files: retire the keys that nothing needs any longer
+    #[arg(long, conflicts_with = "new")]
+    pub(crate) retire: bool,
+    /// Note in each SealedSecret which key sealed which entry, also where that is not noted yet
+    #[arg(long)]
+    pub(crate) annotate: bool,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
+}
+
 /// `seal keys usage`.
 #[derive(Args)]
 pub(crate) struct UsageArguments {

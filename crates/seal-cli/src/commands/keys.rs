@@ -1,8 +1,8 @@
 //! `seal keys`: sealing keys listed, renewed, retired, backed up to age recipients, restored. Reading
 //! them is `crate::keys`'.
 
-mod ask;
-mod list;
+pub(super) mod ask;
+pub(super) mod list;
 mod restore;
 mod usage;
 

@@ -9,12 +9,13 @@ use seal_core::Fingerprint;
 use seal_document::{Edits, Mapping, Value};
 use seal_engine::sealed_secret::{says_what_sealed_it, sealed_with};
 
-use crate::arguments::ReencryptArguments;
+use crate::arguments::{BulkRendition, ReencryptArguments};
 use crate::command_error::CommandError;
 use crate::input::{self, Source};
 use crate::repository::{Account, Outcome, Sealed, SealedFile, Told, account, over};
 use crate::terminal::Terminal;
-use opener::{Item, Opener, Texts};
+pub(super) use opener::Opener;
+use opener::{Item, Texts};
 
 /// Runs it.
 pub(super) fn run(arguments: &ReencryptArguments, terminal: Terminal) -> Result<(), CommandError> {
@@ -24,33 +25,52 @@ pub(super) fn run(arguments: &ReencryptArguments, terminal: Terminal) -> Result<
         opener: &opener,
         writes: !(arguments.check || arguments.dry_run),
         annotate: arguments.annotate,
+        only: None,
     };
-    let rows = over(&sources, opener.at_once(), |source| work.on(source));
-    let how = Account {
-        output: arguments.output,
-        changes: arguments.dry_run || arguments.check || terminal.is_verbose(),
-        deed: match work.writes {
-            true => "rewritten",
-            false => "to rewrite",
-        },
-    };
-    let items = account(rows, how, terminal)?;
+    let changes = arguments.dry_run || arguments.check || terminal.is_verbose();
+    let items = work.on_all(&sources, arguments.output, changes, terminal)?;
     if arguments.check && items > 0 {
         return Err(CommandError::findings());
     }
     Ok(())
 }
 
-struct Work<'a> {
-    opener: &'a Opener,
-    writes: bool,
-    annotate: bool,
+/// The same on each file.
+pub(super) struct Work<'a> {
+    pub(super) opener: &'a Opener,
+    /// Whether files are written.
+    pub(super) writes: bool,
+    /// Whether a note is added where there is none.
+    pub(super) annotate: bool,
+    /// The one key that will do.
+    pub(super) only: Option<Fingerprint>,
 }
 
 /// What became of the SealedSecrets of a file.
 struct Done(Vec<(String, Vec<Item>)>);
 
 impl Work<'_> {
+    /// Does it and tells of it. Returns how many entries changed, or would have.
+    pub(super) fn on_all(
+        &self,
+        sources: &[Source],
+        output: BulkRendition,
+        changes: bool,
+        terminal: Terminal,
+    ) -> Result<usize, CommandError> {
+        let rows = over(sources, self.opener.at_once(), |source| self.on(source));
+        let deed = match self.writes {
+            true => "rewritten",
+            false => "to rewrite",
+        };
+        let how = Account {
+            output,
+            changes,
+            deed,
+        };
+        account(rows, how, terminal)
+    }
+
     fn on(&self, source: &Source) -> Result<Outcome<Done>, CommandError> {
         let file = match self.writes {
             true => SealedFile::open(source)?,
@@ -65,6 +85,15 @@ impl Work<'_> {
         let mut is_changed = false;
         for one in sealed {
             let texts = self.opener.reencrypt(&one)?;
+            if self
+                .only
+                .is_some_and(|only| texts.key.is_some_and(|key| key != only))
+            {
+                return Err(
+                    CommandError::key(format!("{}: another key seals meanwhile", one.shown))
+                        .remedy("run it again: it goes on towards the newest"),
+                );
+            }
             is_changed |= self.edit(&mut edits, &one, &texts);
             done.push((one.shown, texts.items));
         }

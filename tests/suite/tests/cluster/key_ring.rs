@@ -24,7 +24,7 @@ const NO_RENEWAL: &[&str] = &[
     "--leader-elect-retry-period=300ms",
 ];
 
-async fn rings(namespace: &str) -> Api<SealingKeyRing> {
+pub(crate) async fn rings(namespace: &str) -> Api<SealingKeyRing> {
     Api::namespaced(admin().await, namespace)
 }
 

@@ -111,7 +111,8 @@ async fn asker(namespace: &str) -> String {
     user
 }
 
-async fn seal(folder: &tempfile::TempDir, user: &str, words: &str) -> ProgramOutput {
+/// `seal WORDS` in the folder, as that user.
+pub(crate) async fn seal(folder: &tempfile::TempDir, user: &str, words: &str) -> ProgramOutput {
     let kubeconfig = plane().await.kubeconfig(user).await.unwrap();
     let binary = tokio::task::spawn_blocking(|| built("seal-cli", "seal"));
     let program = Program::new(binary.await.unwrap().unwrap())

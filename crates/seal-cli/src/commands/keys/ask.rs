@@ -24,7 +24,16 @@ const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// Makes a new key.
 pub(super) fn renew(cluster: &ClusterArguments, terminal: Terminal) -> Result<(), CommandError> {
-    let word = Timestamp::now().to_string();
+    renew_once(&Timestamp::now().to_string(), cluster, terminal).map(drop)
+}
+
+/// Makes a new key for `word`: the same word makes none again, whoever was killed meanwhile. Returns the keys
+/// after that.
+pub(in crate::commands) fn renew_once(
+    word: &str,
+    cluster: &ClusterArguments,
+    terminal: Terminal,
+) -> Result<Vec<KeyStatus>, CommandError> {
     let asked = cluster::change_key_ring(cluster, json!({"renew": word}))?.ok_or_else(|| {
         not_defined()
             .remedy("apply crds/sealops.dev_sealingkeyrings.yaml, or send the controller's process SIGUSR1")
@@ -35,12 +44,12 @@ pub(super) fn renew(cluster: &ClusterArguments, terminal: Terminal) -> Result<()
             terminal.tell("another key was made just now: this one follows within a minute");
             told = true;
         }
-        (status.renewed.as_deref() == Some(word.as_str())).then_some(Ok(()))
+        (status.renewed.as_deref() == Some(word)).then_some(Ok(()))
     })?;
     if let Some(made) = renewed(&asked, &status) {
         terminal.tell(&made);
     }
-    Ok(())
+    Ok(status.keys)
 }
 
 // Which key was made, and which seals. Two of the same second have no order to tell them apart by.
@@ -100,7 +109,7 @@ pub(super) fn primary(
 }
 
 /// Takes a key out of the ring.
-pub(super) fn retire(
+pub(in crate::commands) fn retire(
     key: Fingerprint,
     compromised: bool,
     cluster: &ClusterArguments,

@@ -84,8 +84,8 @@ fn held(backup: ConfigMap) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-// What the records say: only the controller can tell whether they are its own.
-fn counted(objects: &[SealedSecret]) -> BTreeMap<String, usize> {
+/// How many objects need each key, as their records say: only the controller can tell whether they are its own.
+pub(in crate::commands) fn counted(objects: &[SealedSecret]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for key in objects
         .iter()

@@ -18,7 +18,7 @@ use crate::command_error::CommandError;
 use crate::repository::Sealed;
 
 /// The controller behind its Service.
-pub(super) struct Controller {
+pub(in crate::commands) struct Controller {
     runtime: Runtime,
     proxy: ServiceProxy,
 }

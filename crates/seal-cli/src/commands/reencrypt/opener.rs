@@ -8,13 +8,13 @@ use tokio::runtime;
 
 use super::controller::Controller;
 use super::request::Requests;
-use crate::arguments::{ReencryptArguments, Way};
+use crate::arguments::{ClusterArguments, ReencryptArguments, Way};
 use crate::command_error::CommandError;
 use crate::repository::Sealed;
 use crate::{cluster, cores, keys};
 
 /// One sealed text.
-pub(super) struct Item {
+pub(in crate::commands) struct Item {
     /// Its entry; empty for the legacy blob.
     pub(super) entry: String,
     /// The key that sealed the text that stands, where that is known.
@@ -35,7 +35,7 @@ impl Item {
 
 /// The texts of one SealedSecret.
 #[derive(Default)]
-pub(super) struct Texts {
+pub(in crate::commands) struct Texts {
     /// The key that all of them are under now, where that is known.
     pub(super) key: Option<Fingerprint>,
     /// Each of them.
@@ -43,7 +43,7 @@ pub(super) struct Texts {
 }
 
 /// Who does it.
-pub(super) enum Opener {
+pub(in crate::commands) enum Opener {
     /// Private keys in this process.
     Keys { ring: KeyRing, target: Fingerprint },
     /// The controller, by request objects.
@@ -56,7 +56,8 @@ impl Opener {
     /// By what the flags name.
     pub(super) fn settle(arguments: &ReencryptArguments) -> Result<Self, CommandError> {
         if arguments.keys.keys.is_empty() {
-            return Self::on_cluster(arguments);
+            let changes_nothing = arguments.check || arguments.dry_run || arguments.annotate;
+            return Self::on_cluster(&arguments.cluster, arguments.via, changes_nothing);
         }
         let ring = keys::ring(&arguments.keys)?;
         let target = match arguments.to {
@@ -73,14 +74,18 @@ impl Opener {
         Ok(Self::Keys { ring, target })
     }
 
-    fn on_cluster(arguments: &ReencryptArguments) -> Result<Self, CommandError> {
-        let by_request = match arguments.via {
+    /// A controller. `exactly` is whether it has to say which entries were under which key.
+    pub(in crate::commands) fn on_cluster(
+        cluster: &ClusterArguments,
+        via: Option<Way>,
+        exactly: bool,
+    ) -> Result<Self, CommandError> {
+        let by_request = match via {
             Some(Way::Request) => true,
             Some(Way::Http) => false,
-            None => cluster::knows(&arguments.cluster, "reencryptions")?,
+            None => cluster::knows(cluster, "reencryptions")?,
         };
-        let changes_nothing = arguments.check || arguments.dry_run || arguments.annotate;
-        if !by_request && changes_nothing {
+        if !by_request && exactly {
             return Err(CommandError::usage(
                 "over HTTP a controller seals everything anew, and does not say which key it took",
             )
@@ -92,13 +97,13 @@ impl Opener {
             .build()
             .map_err(|error| CommandError::bug(format!("the asynchronous runtime did not start: {error}")))?;
         if !by_request {
-            return Controller::find(runtime, &arguments.cluster).map(Self::Controller);
+            return Controller::find(runtime, cluster).map(Self::Controller);
         }
-        let elsewhere = cluster::context_namespace(&arguments.cluster)?;
+        let elsewhere = cluster::context_namespace(cluster)?;
         let client = {
             // Its workers run there.
             let _entered = runtime.enter();
-            cluster::client(&arguments.cluster)?
+            cluster::client(cluster)?
         };
         Ok(Self::Requests(Requests {
             runtime,
@@ -108,7 +113,7 @@ impl Opener {
     }
 
     /// How many files are worked on at once: who asks waits, who computes needs a core.
-    pub(super) fn at_once(&self) -> usize {
+    pub(in crate::commands) fn at_once(&self) -> usize {
         match self {
             Self::Keys { .. } => cores::count(),
             Self::Requests(_) | Self::Controller(_) => 8,
@@ -116,7 +121,7 @@ impl Opener {
     }
 
     /// The texts of `sealed`, under the target.
-    pub(super) fn reencrypt(&self, sealed: &Sealed) -> Result<Texts, CommandError> {
+    pub(in crate::commands) fn reencrypt(&self, sealed: &Sealed) -> Result<Texts, CommandError> {
         match self {
             Self::Requests(requests) => requests.reencrypt(sealed),
             Self::Controller(controller) => controller.reencrypt(sealed),

@@ -27,7 +27,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Those who ask.
-pub(super) struct Requests {
+pub(in crate::commands) struct Requests {
     pub(super) runtime: Runtime,
     pub(super) client: Client,
     /// For objects that open anywhere and name no namespace.
