@@ -38,6 +38,9 @@ pub const BACKED_UP_RETIRED: &str = "sealops.dev/retired-keys";
 pub const BACKUP_RECIPIENTS: &str = "sealops.dev/recipients";
 /// On the backup: the installation's digest over the file and what these annotations say of it.
 pub const BACKUP_PROOF: &str = "sealops.dev/proof";
+/// On a store of `external-secrets.io`: the paths that namespaces may read of it, a pattern a line. An annotation, since
+/// upstream's definition prunes fields that it does not know.
+pub const ALLOWED_PATHS: &str = "sealops.dev/allowed-paths";
 /// On a SealedSecret: repeated in the metric of its condition.
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 

@@ -171,6 +171,14 @@ catalogue! {
     STORE_CLOSED: User, "store-closed", "StoreClosed",
         "error processing {at}, err: using cluster store \"{name}\" is not allowed from namespace \"{namespace}\": denied by spec.condition",
         "add the namespace to spec.conditions of the store, or use another store";
+    /// A store whose list of paths does not let this namespace read there.
+    STORE_PATH_CLOSED: User, "store-path-closed", "StorePathClosed",
+        "error processing {at}, err: {store} does not let namespace \"{namespace}\" read {path}: it allows {allowed}",
+        "ask for an allowed path, or have the path added to the store's annotation sealops.dev/allowed-paths";
+    /// A store whose list of paths means nothing: nobody may read anything of it.
+    STORE_PATHS_UNREADABLE: User, "store-paths-unreadable", "StorePathsUnreadable",
+        "{store} lets nobody read anything: its annotation sealops.dev/allowed-paths cannot be read: {what}",
+        "mend the annotation: a path a line, in which * stands for anything within a segment and ** at the end for anything below";
     /// An ExternalSecret that asks for nothing.
     NOTHING_ASKED: User, "nothing-asked", "NothingAsked",
         "either data or dataFrom should be specified",

@@ -4,6 +4,8 @@
 //! A pattern is a path whose segments are literal, with `*` for any characters within one segment; `{{namespace}}`
 //! as a whole segment stands for the asker's namespace, and `**` as the last one for anything below.
 
+use std::fmt;
+
 /// The paths that may be read.
 #[derive(Clone, Debug, Default)]
 pub struct Allowed(Option<Vec<Pattern>>);
@@ -18,6 +20,8 @@ pub struct InvalidPattern {
 
 #[derive(Clone, Debug)]
 struct Pattern {
+    /// As it was written.
+    text: String,
     segments: Vec<Segment>,
     /// Whether anything below what the segments match is meant.
     below: bool,
@@ -31,6 +35,8 @@ enum Segment {
 }
 
 const NAMESPACE: &str = "{{namespace}}";
+/// A list is told in a status, and may be longer than anybody reads.
+const MOST_TOLD: usize = 512;
 
 impl Allowed {
     /// All of them: for stores without a list.
@@ -46,6 +52,19 @@ impl Allowed {
         let patterns: Result<Vec<Pattern>, InvalidPattern> =
             patterns.into_iter().map(Pattern::parse).collect();
         Ok(Self(Some(patterns?)))
+    }
+
+    /// Those of a list as people write it: a pattern a line. One without patterns allows nothing.
+    ///
+    /// # Errors
+    /// [`InvalidPattern`] for the first that means nothing.
+    pub fn listed(list: &str) -> Result<Self, InvalidPattern> {
+        Self::only(list.lines().map(str::trim).filter(|line| !line.is_empty()))
+    }
+
+    /// Whether there is a list.
+    pub fn is_limited(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Whether `namespace` may read the value at `path`.
@@ -69,6 +88,28 @@ impl Allowed {
             let reaches = pattern.below || path.len() < pattern.segments.len();
             reaches && matches(&pattern.segments, namespace, path)
         })
+    }
+}
+
+/// In words, cut where there are too many.
+impl fmt::Display for Allowed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(patterns) = &self.0 else {
+            return formatter.write_str("everything");
+        };
+        if patterns.is_empty() {
+            return formatter.write_str("nothing");
+        }
+        let mut told = 0;
+        for (number, pattern) in patterns.iter().enumerate() {
+            told += pattern.text.len();
+            if told > MOST_TOLD {
+                return write!(formatter, " and {} more", patterns.len() - number);
+            }
+            let before = if number > 0 { ", " } else { "" };
+            write!(formatter, "{before}{}", pattern.text)?;
+        }
+        Ok(())
     }
 }
 
@@ -127,12 +168,17 @@ impl Pattern {
         if segments.is_empty() {
             return Err(refused("names no mount"));
         }
-        Ok(Self { segments, below })
+        Ok(Self {
+            text: pattern.to_owned(),
+            segments,
+            below,
+        })
     }
 }
 
 fn segment(word: &str) -> Result<Segment, &'static str> {
     match word {
+        _ if word.chars().any(char::is_control) => Err("has a control character in it"),
         "" => Err("has an empty segment"),
         "." | ".." => Err("has a relative segment"),
         "**" => Err("has ** elsewhere than at its end"),
@@ -187,6 +233,26 @@ mod tests {
         assert!(!patterns.permits("team-a", &segments("secret/team-b/db")));
         assert!(!patterns.permits("*", &segments("secret/team-b/db")));
         assert!(!patterns.permits("", &segments("secret//db")));
+    }
+
+    #[test]
+    fn list_has_a_pattern_a_line_and_is_told_as_it_was_written() {
+        let list = "\n  secret/{{namespace}}/**\n\nsecret/shared/*\n";
+        let allowed = Allowed::listed(list).unwrap();
+        assert_eq!(allowed.to_string(), "secret/{{namespace}}/**, secret/shared/*");
+        assert!(allowed.permits("team-a", &segments("secret/shared/ca")));
+        assert!(!allowed.permits("team-a", &segments("secret/team-b/db")));
+        let nothing = Allowed::listed(" \n").unwrap();
+        assert!(nothing.is_limited() && !nothing.permits("team-a", &segments("secret/app")));
+        assert_eq!(nothing.to_string(), "nothing");
+        assert!(Allowed::listed("secret/{{name}}").is_err());
+    }
+
+    #[test]
+    fn long_list_is_cut_with_the_number_of_the_rest() {
+        let long: Vec<String> = (0..100).map(|number| format!("secret/{number:0100}")).collect();
+        let told = Allowed::listed(&long.join("\n")).unwrap().to_string();
+        assert!(told.len() < 600 && told.ends_with(" and 96 more"), "{told}");
     }
 
     #[test]

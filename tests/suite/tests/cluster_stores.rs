@@ -8,4 +8,5 @@ mod stores {
     mod ground;
     mod policies;
     mod restart;
+    mod tenants;
 }

@@ -14,7 +14,7 @@ use seal_core::Plaintext;
 use seal_engine::external_secret::shape::Fetched;
 use seal_engine::external_secret::{Need, Pattern, Read, Search, SearchBy, StoreId};
 use seal_engine::{Fault, catalogue};
-use seal_providers::{Allowed, Answer, Asker, Blame, By, Find, Found, RemotePath, StoreError};
+use seal_providers::{Answer, Asker, Blame, By, Find, Found, RemotePath, StoreError};
 
 use super::ExternalSecrets;
 use super::clients;
@@ -66,6 +66,7 @@ impl ExternalSecrets {
             }
         };
         let store = self.usable_store(store, namespace, things).await?;
+        let allowed = store.allowed()?;
         let found = self
             .clients
             .of(&store, namespace)
@@ -80,10 +81,20 @@ impl ExternalSecrets {
         things.extend(more);
         let asker = Asker {
             namespace: namespace.to_owned(),
-            allowed: Arc::new(Allowed::everything()),
+            allowed: Arc::clone(&allowed),
         };
         let named = store.name();
-        let fault = |error: StoreError| fault(&error, &named);
+        let closed = |path: &str| {
+            Fault::new(&catalogue::STORE_PATH_CLOSED)
+                .fact("store", &named)
+                .fact("namespace", namespace)
+                .fact("path", path)
+                .fact("allowed", &allowed)
+        };
+        let fault = |error: StoreError| match &error {
+            StoreError::NotAllowed { path, .. } => closed(path),
+            _ => fault(&error, &named),
+        };
         match need {
             Need::Read(read) => {
                 let path = RemotePath {
@@ -102,7 +113,15 @@ impl ExternalSecrets {
                     path: search.path.clone(),
                     by: wanted(&search.by)?,
                 };
-                client.find(&asker, &find).await.map(Said::Found).map_err(fault)
+                let found = client.find(&asker, &find).await.map_err(fault)?;
+                // Hits are only what is allowed. Where that is nothing, nobody can say whether the store has nothing
+                // or the list lets nothing through, and a list with a mistake in it must not delete anything.
+                match &found {
+                    Found::Hits(hits) if hits.is_empty() && allowed.is_limited() => {
+                        Err(closed("any of what it found"))
+                    }
+                    _ => Ok(Said::Found(found)),
+                }
             }
             Need::Generate(..) => {
                 Err(Fault::new(&catalogue::DEFECT).fact("what", "a generator was asked for a value"))

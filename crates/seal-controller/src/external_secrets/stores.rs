@@ -1,16 +1,18 @@
-//! The stores that there are, as their watches tell: SecretStores and ClusterSecretStores under one roof, and which
-//! of them an ExternalSecret may use.
+//! The stores that there are, as their watches tell: SecretStores and ClusterSecretStores under one roof, which of them
+//! an ExternalSecret may use, and what it may read of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::api::ObjectMeta;
+use seal_api::annotations::ALLOWED_PATHS;
 use seal_api::external_secrets::{
     ClusterSecretStore, SecretStore, SecretStoreSpec, SecretStoreStatus, StoreKind, StoreRef,
 };
 use seal_cluster::watch::Watched;
 use seal_engine::external_secret::boundary::{Anchoring, lets_in};
 use seal_engine::{Fault, catalogue};
+use seal_providers::{Allowed, InvalidPattern};
 
 use crate::known::{Key, Known, Versioned};
 
@@ -30,6 +32,7 @@ impl Stores {
         let key = Key::of(&metadata);
         let written = Arc::new(Store {
             kind: store.kind,
+            allowed: allowed(&metadata),
             metadata,
             spec: store.spec.clone(),
             status: Some(status),
@@ -60,6 +63,8 @@ pub(crate) struct Store {
     pub(crate) spec: Option<SecretStoreSpec>,
     /// What is said about it.
     pub(crate) status: Option<SecretStoreStatus>,
+    /// Which of its paths may be read; nobody knows where the list cannot be read.
+    allowed: Result<Arc<Allowed>, InvalidPattern>,
 }
 
 impl Store {
@@ -92,6 +97,7 @@ impl Store {
         let key = Key::of(&metadata);
         let store = Self {
             kind,
+            allowed: allowed(&metadata),
             metadata,
             spec,
             status,
@@ -113,6 +119,18 @@ impl Store {
         self.metadata.namespace.as_deref().unwrap_or_default()
     }
 
+    /// Which of its paths may be read.
+    ///
+    /// # Errors
+    /// When its list cannot be read: then none may.
+    pub(crate) fn allowed(&self) -> Result<Arc<Allowed>, Fault> {
+        self.allowed.clone().map_err(|invalid| {
+            Fault::new(&catalogue::STORE_PATHS_UNREADABLE)
+                .fact("store", self.name())
+                .fact("what", invalid)
+        })
+    }
+
     /// Whether a controller of that class takes care of it. One that cannot be read is everybody's.
     pub(crate) fn is_of_class(&self, class: &str) -> bool {
         let named = self.spec.as_ref().and_then(|spec| spec.controller.as_deref());
@@ -124,6 +142,14 @@ impl Versioned for Arc<Store> {
     fn resource_version(&self) -> &str {
         self.metadata.resource_version.as_deref().unwrap_or_default()
     }
+}
+
+// Of either kind: whoever limits a store of his own namespace means it, too.
+fn allowed(metadata: &ObjectMeta) -> Result<Arc<Allowed>, InvalidPattern> {
+    let annotations = metadata.annotations.as_ref();
+    let list = annotations.and_then(|all| all.get(ALLOWED_PATHS));
+    let allowed = list.map_or_else(|| Ok(Allowed::everything()), |list| Allowed::listed(list));
+    allowed.map(Arc::new)
 }
 
 /// The key under which a store is known that an object in `namespace` refers to.

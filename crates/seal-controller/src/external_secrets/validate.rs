@@ -58,6 +58,9 @@ impl Reconcile for Validator {
 impl ExternalSecrets {
     // How the store is, and when to look again.
     async fn validated(&self, key: &Key, store: &Store) -> (StoreState, Option<Duration>) {
+        if let Err(fault) = store.allowed() {
+            return (StoreState::Invalid(fault), None);
+        }
         let found = match self.clients.of(store, "").await {
             Ok(found) => found,
             // Each namespace is somebody else to it.

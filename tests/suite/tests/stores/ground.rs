@@ -265,6 +265,18 @@ impl Place {
         }
     }
 
+    /// The message of `Ready`, once these words are in it.
+    pub(crate) async fn message_with(&self, name: &str, words: &str) -> String {
+        let what = format!("{}/{name} to say {words}", self.name);
+        let found = wait_for(&what, SOON, async || {
+            let object = self.objects().get(name).await?;
+            let conditions = object.status.into_iter().flat_map(|status| status.conditions);
+            let mut messages = conditions.into_iter().filter_map(|condition| condition.message);
+            Ok(messages.find(|message| message.contains(words)))
+        });
+        found.await.unwrap()
+    }
+
     pub(crate) async fn delete_secret(&self, name: &str) {
         self.secrets()
             .delete(name, &DeleteParams::default())
