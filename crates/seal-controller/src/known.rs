@@ -154,11 +154,13 @@ impl<T: Versioned + Clone> Known<T> {
         }
     }
 
-    /// The same where it is known already.
+    /// The same where it is known already. At the same version it counts for more than what the watch told: it has
+    /// what a definition without our fields prunes, which would else be written again and again.
     pub(crate) fn update(&self, key: &Key, value: T) {
         let mut state = self.lock();
-        if state.all.contains_key(key) {
-            state.enter(key, value);
+        let newer = |known: &T| number(known.resource_version()) > number(value.resource_version());
+        if state.all.get(key).is_some_and(|known| !newer(known)) {
+            state.all.insert(key.clone(), value);
         }
     }
 
@@ -321,6 +323,23 @@ mod tests {
         known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("10"))), all);
         known.update(&key("a"), at("9"));
         assert_eq!(known.find(&key("a")), None);
+    }
+
+    #[test]
+    fn the_answer_to_a_change_counts_for_more_than_what_the_watch_told_of_the_same_version() {
+        let other = |resource_version: &str| SecretVersion {
+            uid: "ours".to_owned(),
+            ..at(resource_version)
+        };
+        let known = Known::default();
+        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("8"))), all);
+        known.update(&key("a"), other("8"));
+        assert_eq!(known.find(&key("a")), Some(other("8")));
+        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("8"))), all);
+        assert_eq!(known.find(&key("a")), Some(other("8")));
+        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("9"))), all);
+        known.update(&key("a"), other("8"));
+        assert_eq!(known.find(&key("a")), Some(at("9")));
     }
 
     #[test]
