@@ -22,7 +22,8 @@ pub use conditions::{LocalReference, StatusCondition};
 pub use duration::{GoDuration, InvalidDuration};
 pub use external_secret::{
     CreationPolicy, DEFAULT_REFRESH_INTERVAL, DeletionPolicy, ExternalSecret, ExternalSecretSpec,
-    ExternalSecretStatus, ManifestTarget, RefreshPolicy, SyncWindow, SyncWindowKind, SyncWindows, Target,
+    ExternalSecretStatus, FailedEntry, ManifestTarget, RefreshPolicy, SyncWindow, SyncWindowKind,
+    SyncWindows, Target,
 };
 pub use provider::{
     AppRoleAuth, CertificateAuth, CheckAndSet, ClientTls, FakeEntry, FakeProvider, JwtAuth, KubernetesAuth,

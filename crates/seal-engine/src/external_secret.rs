@@ -8,6 +8,7 @@ mod check;
 mod convert;
 mod decode;
 mod entries;
+mod failed_entries;
 mod gjson;
 mod go_json;
 pub mod hash;
@@ -26,6 +27,7 @@ mod subject;
 
 pub use check::faults;
 pub use entries::{Answers, MissingSource, Opened, Reply, open};
+pub use failed_entries::failed_entries;
 pub use needs::{Need, Read, Search, SearchBy, StoreId, TemplateSource, needs, stores, template_sources};
 pub use pattern::{InvalidPattern, Pattern};
 pub use plan::{Managed, plan};

@@ -5,6 +5,7 @@
 
 mod stores {
     mod behaviour;
+    mod entries;
     mod ground;
     mod policies;
     mod restart;

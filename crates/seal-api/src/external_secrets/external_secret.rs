@@ -14,7 +14,7 @@ use crate::external_secrets::conditions::{LocalReference, StatusCondition};
 use crate::external_secrets::duration::GoDuration;
 use crate::external_secrets::references::StoreRef;
 use crate::external_secrets::rules::{asks_for_something, policies_agree};
-use crate::external_secrets::schema::{null_is_nothing, nullable_date_time, object_name};
+use crate::external_secrets::schema::{nothing_is_null, null_is_nothing, nullable_date_time, object_name};
 use crate::external_secrets::sources::{DataFrom, DataItem};
 use crate::external_secrets::template::Template;
 use crate::external_secrets::words::words;
@@ -224,10 +224,44 @@ pub struct ExternalSecretStatus {
     /// The Secret, for service bindings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<LocalReference>,
+    /// The entries that failed at the last attempt, at most fifty; none where all is well. Ours: under upstream's
+    /// definition, which prunes it, the message of `Ready` tells all of it.
+    // A merge patch takes away what it names as null, and nothing that it leaves out.
+    #[serde(
+        default,
+        deserialize_with = "null_is_nothing",
+        serialize_with = "nothing_is_null"
+    )]
+    pub failed_entries: Vec<FailedEntry>,
     /// What the controller remembers of the Secret, for itself. Upstream's definition, which prunes it, allows no
     /// condition of ours either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
+}
+
+/// An entry that failed, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = never_null)]
+pub struct FailedEntry {
+    /// Where it stands: `spec.data[0]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The entry of the Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key: Option<String>,
+    /// The store that was to be asked: `SecretStore/vault`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// What it was to be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// A stable name of the fault, for `seal explain`.
+    pub code: String,
+    /// What happened.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
 }
 
 impl ExternalSecretSpec {

@@ -1,7 +1,7 @@
 //! Pieces of schema that the kinds share, and what may be null. It describes, and refuses nothing by itself.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The name of an object: a DNS subdomain.
 pub(super) fn object_name(_: &mut SchemaGenerator) -> Schema {
@@ -56,4 +56,14 @@ where
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Writes an empty list as null.
+pub(super) fn nothing_is_null<S, T>(list: &[T], serializer: S) -> Result<S::Ok, S::Error>
+where
+    S: Serializer,
+    T: Serialize,
+{
+    let list = (!list.is_empty()).then_some(list);
+    list.serialize(serializer)
 }

@@ -20,8 +20,8 @@ use seal_engine::external_secret::outcome::{
     Done, Kept, Outcome, Stage, Written, event_of, event_of_failure, status,
 };
 use seal_engine::external_secret::{
-    Dialect, Emptied, Refresh, RefreshRules, Target, emptied, faults as faults_of, is_as_left, is_left_over,
-    needs, plan, refresh, stores, target as target_of,
+    Dialect, Emptied, Refresh, RefreshRules, Target, emptied, failed_entries, faults as faults_of,
+    is_as_left, is_left_over, needs, plan, refresh, stores, target as target_of,
 };
 use seal_engine::{Event, Fault, FaultClass, Record, Retry, SecretVersion, Step, catalogue};
 use tokio::time::Instant;
@@ -476,6 +476,10 @@ impl ExternalSecrets {
             refreshed: attempt.fetched.then_some(now),
             synced_version: attempt.fetched.then(|| synced_resource_version(&object.metadata)),
             binding: attempt.stands.then(|| object.target_name()),
+            failed_entries: match &attempt.outcome {
+                Outcome::Failed(_, faults) => failed_entries(&object.spec, faults),
+                Outcome::Done(_) => Vec::new(),
+            },
         };
         let current = status(previous, &attempt.outcome, kept, now);
         if let Some(record) = &attempt.record {

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use seal_api::external_secrets::names::{
     READY, SECRET_DELETED, SECRET_MISSING, SECRET_SYNCED, SECRET_SYNCED_ERROR,
 };
-use seal_api::external_secrets::{ExternalSecretStatus, LocalReference, StatusCondition};
+use seal_api::external_secrets::{ExternalSecretStatus, FailedEntry, LocalReference, StatusCondition};
 
 use crate::due::Record;
 use crate::fault::{Fault, summary};
@@ -62,6 +62,8 @@ pub struct Kept<'a> {
     pub synced_version: Option<String>,
     /// The Secret, if one stands.
     pub binding: Option<&'a str>,
+    /// The entries that failed.
+    pub failed_entries: Vec<FailedEntry>,
 }
 
 impl Done {
@@ -143,6 +145,7 @@ pub fn status(
     if kept.synced_version.is_some() {
         status.synced_resource_version = kept.synced_version;
     }
+    status.failed_entries = kept.failed_entries;
     let name = kept.binding.map(str::to_owned);
     let gone = matches!(outcome, Outcome::Done(Done::Deleted));
     match (name, gone) {
@@ -220,7 +223,7 @@ mod tests {
             refreshed: Some(at(now)),
             synced_version: Some("1-a".to_owned()),
             binding: Some("db"),
-            record: None,
+            ..Kept::default()
         };
         status(None, &Outcome::Done(Done::Synced), kept, at(now))
     }

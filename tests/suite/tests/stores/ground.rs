@@ -41,6 +41,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// The definition of one of the kinds.
+pub(crate) fn definition(plural: &str) -> String {
+    let file = format!("crds/{}_{plural}.yaml", names::GROUP);
+    std::fs::read_to_string(root().join(file)).expect("a definition")
+}
+
 pub(crate) async fn start() -> anyhow::Result<Ground> {
     let plane = ControlPlane::builder()
         .controller_manager()
