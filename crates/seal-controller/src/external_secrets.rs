@@ -32,7 +32,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::known::{Key, Known, Versioned};
 use crate::queue::{Lane, Queue};
-use crate::settings::Settings;
+use crate::settings::{Settings, Watched};
 use clients::Clients;
 use dependents::Dependents;
 pub(crate) use start::Part;
@@ -50,6 +50,8 @@ struct Choices {
     anchoring: Anchoring,
     /// Whether `refreshInterval: 0` ignores changes too, as upstream does.
     zero_is_never: bool,
+    /// Whether stores of the whole cluster are looked at: not by whom only some namespaces concern.
+    stores_of_cluster: bool,
     /// Namespace and names of the Secrets that no target may be.
     reserved: (String, Vec<String>),
 }
@@ -138,6 +140,7 @@ impl ExternalSecrets {
                     false => Anchoring::Whole,
                 },
                 zero_is_never: chosen.zero_interval_is_never,
+                stores_of_cluster: settings.watched() == Watched::All,
                 reserved: (
                     settings.namespace.clone(),
                     vec![settings.key_prefix.clone(), INSTALLATION_SECRET.to_owned()],

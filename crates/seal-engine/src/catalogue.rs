@@ -163,6 +163,10 @@ catalogue! {
     STORE_ABSENT: User, "store-absent", "StoreAbsent",
         "error processing {at}, err: could not get {kind} \"{name}\", {kind}.external-secrets.io \"{name}\" not found",
         "create the store, or mend the name or kind in secretStoreRef";
+    /// A store of the whole cluster, where this controller looks into some namespaces only.
+    STORE_OUT_OF_SIGHT: User, "store-out-of-sight", "StoreOutOfSight",
+        "error processing {at}, err: ClusterSecretStore \"{name}\" is out of sight: this controller looks into some namespaces only",
+        "use a SecretStore of the namespace, or let the controller look into all namespaces";
     /// A store that does not have the shape of its kind.
     STORE_UNREADABLE: User, "store-unreadable", "StoreUnreadable",
         "{store} cannot be read",

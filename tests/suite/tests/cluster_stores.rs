@@ -9,5 +9,6 @@ mod stores {
     mod ground;
     mod policies;
     mod restart;
+    mod roles;
     mod tenants;
 }

@@ -139,6 +139,9 @@ impl ExternalSecrets {
             name: id.name.clone(),
             kind: Some(id.kind()),
         };
+        if id.cluster && !self.choices.stores_of_cluster {
+            return Err(Fault::new(&catalogue::STORE_OUT_OF_SIGHT).fact("name", &id.name));
+        }
         things.insert(Thing::Store(key_of(&reference, namespace)));
         let labels = self.namespace_labels(&reference, namespace).await?;
         usable(

@@ -22,20 +22,32 @@
   verbs: [patch]
 {{- if .Values.externalSecrets.enabled }}
 - apiGroups: [external-secrets.io]
-  resources: [externalsecrets, secretstores, clustersecretstores]
+  resources: [externalsecrets, secretstores]
   verbs: [list, watch]
 - apiGroups: [external-secrets.io]
-  resources: [externalsecrets, externalsecrets/status, secretstores/status, clustersecretstores/status]
+  resources: [externalsecrets, externalsecrets/status, secretstores/status]
   verbs: [patch]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [delete]
 - apiGroups: [""]
-  resources: [configmaps, namespaces]
+  resources: [configmaps]
   verbs: [get]
 - apiGroups: [""]
   resources: [serviceaccounts/token]
   verbs: [create]
+{{- /* What is in no namespace, a Role cannot give: without a ClusterRole there are no ClusterSecretStores. */}}
+{{- if not .Values.rbac.namespacedRoles }}
+- apiGroups: [external-secrets.io]
+  resources: [clustersecretstores]
+  verbs: [list, watch]
+- apiGroups: [external-secrets.io]
+  resources: [clustersecretstores/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
+{{- end }}
 {{- end }}
 {{- end -}}
 

@@ -37,7 +37,7 @@ pub(crate) async fn ground() -> &'static Ground {
         .await
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
@@ -47,7 +47,8 @@ pub(crate) fn definition(plural: &str) -> String {
     std::fs::read_to_string(root().join(file)).expect("a definition")
 }
 
-pub(crate) async fn start() -> anyhow::Result<Ground> {
+/// A plane with all definitions, and nobody who takes care of anything.
+pub(crate) async fn bare() -> anyhow::Result<ControlPlane> {
     let plane = ControlPlane::builder()
         .controller_manager()
         .user(CONTROLLER, &["system:masters"])
@@ -62,6 +63,11 @@ pub(crate) async fn start() -> anyhow::Result<Ground> {
     for file in ours.iter().map(String::as_str).chain(sealed) {
         plane.apply(&std::fs::read_to_string(root().join(file))?).await?;
     }
+    Ok(plane)
+}
+
+pub(crate) async fn start() -> anyhow::Result<Ground> {
+    let plane = bare().await?;
     let store = OpenBao::start().await?;
     plane.namespace("seal").await?;
     let controller = launch(&plane, &[]).await?;
@@ -72,15 +78,20 @@ pub(crate) async fn start() -> anyhow::Result<Ground> {
     })
 }
 
-/// A controller with these flags besides those that it needs here.
-pub(crate) async fn launch(plane: &ControlPlane, flags: &[&str]) -> anyhow::Result<Process> {
+/// The controller, built.
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     let build = Program::new(env!("CARGO"))
         .args(["build", "--quiet", "--package", "seal-controller"])
         .current_dir(&root())
         .deadline(Duration::from_secs(1200));
     let built = build.run()?;
     anyhow::ensure!(built.code == 0, "{}", built.err());
-    let binary = root().join("target/debug/seal-controller");
+    Ok(root().join("target/debug/seal-controller"))
+}
+
+/// A controller with these flags besides those that it needs here.
+pub(crate) async fn launch(plane: &ControlPlane, flags: &[&str]) -> anyhow::Result<Process> {
+    let binary = binary()?;
     let kubeconfig = plane.kubeconfig(CONTROLLER).await?;
     let own = [
         "--listen-addr=127.0.0.1:0",
