@@ -45,8 +45,8 @@ pub(crate) const DEMO: Package = Package {
     },
     task: Task {
         name: "demo",
-        usage: "[--offline] [--keep]",
-        summary: "seals a secret and watches it appear in a real cluster",
+        usage: "[vault] [--offline] [--keep]",
+        summary: "seals a secret and watches it appear in a real cluster; or fetches one from a store",
         run: |arguments| DEMO.run(arguments),
     },
 };

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the main job, seen. Owns the command line, the order of the two halves and the end, also after
-//! Ctrl-C; what is shown stands in `laptop` and `cluster`. It tests nothing: `tests/suite` runs it.
+//! Ctrl-C; what is shown stands in `laptop` and `cluster`, and for values from a store in `vault`. It tests nothing:
+//! `tests/suite` runs it.
 
 #[cfg(target_os = "linux")]
 mod cluster;
@@ -7,16 +8,21 @@ mod laptop;
 mod narrator;
 #[cfg(target_os = "linux")]
 mod peers;
+#[cfg(target_os = "linux")]
+mod plane;
 mod stage;
+#[cfg(target_os = "linux")]
+mod vault;
 
 use std::{env, io, process::ExitCode};
 
 use crate::{narrator::Narrator, stage::Stage};
 
 const USAGE: &str = "\
-cargo xtask demo [--offline] [--keep]
+cargo xtask demo [vault] [--offline] [--keep]
+  vault      values from a secret store instead: an OpenBao beside the control plane, and a Secret that follows it
   --offline  only what needs no control plane: seal, and open again on this machine
-  --keep     leave the control plane up at the end and print its KUBECONFIG";
+  --keep     leave everything up at the end, and print how to go on with it";
 
 /// The exit code of a program that Ctrl-C has ended, as shells count.
 const INTERRUPTED: u8 = 130;
@@ -24,6 +30,7 @@ const INTERRUPTED: u8 = 130;
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Request {
+    vault: bool,
     offline: bool,
     keep: bool,
     help: bool,
@@ -69,6 +76,9 @@ fn run(request: Request, narrator: &Narrator) -> anyhow::Result<Option<()>> {
 }
 
 async fn show(request: Request, narrator: &Narrator) -> anyhow::Result<()> {
+    if request.vault {
+        return show_vault(request, narrator).await;
+    }
     narrator.title("Seal: secrets that may stand in Git, and their way into a cluster")?;
     let stage = Stage::new(narrator)?;
     laptop::show(&stage).await?;
@@ -81,6 +91,17 @@ async fn show(request: Request, narrator: &Narrator) -> anyhow::Result<()> {
     {
         narrator.words("\nThe other half needs a throwaway control plane, and that needs Linux.")?;
         farewell(narrator)
+    }
+}
+
+async fn show_vault(request: Request, narrator: &Narrator) -> anyhow::Result<()> {
+    narrator.title("Seal: values from Vault or OpenBao, as native Secrets")?;
+    #[cfg(target_os = "linux")]
+    return vault::show(Stage::new(narrator)?, request.keep).await;
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = request;
+        anyhow::bail!("this demo needs a throwaway control plane, and that needs Linux");
     }
 }
 
@@ -125,11 +146,15 @@ impl Request {
         let mut request = Self::default();
         for word in words {
             match word.as_str() {
+                "vault" => request.vault = true,
                 "--offline" => request.offline = true,
                 "--keep" => request.keep = true,
                 "--help" | "-h" => request.help = true,
                 _ => return Err(format!("there is no {word}")),
             }
+        }
+        if request.offline && request.vault {
+            return Err("--offline has no store to ask".to_owned());
         }
         if request.offline && request.keep {
             return Err("--offline leaves nothing to keep".to_owned());
@@ -151,6 +176,8 @@ mod tests {
         assert_eq!(parse(&[]), Ok(Request::default()));
         assert!(parse(&["--keep"]).unwrap().keep);
         assert!(parse(&["--offline"]).unwrap().offline);
+        let vault = parse(&["vault", "--keep"]).unwrap();
+        assert!(vault.vault && vault.keep);
     }
 
     #[test]
@@ -161,5 +188,6 @@ mod tests {
     #[test]
     fn keeping_what_is_never_raised_is_refused() {
         assert!(parse(&["--keep", "--offline"]).is_err());
+        assert!(parse(&["vault", "--offline"]).is_err());
     }
 }

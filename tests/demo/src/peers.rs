@@ -29,8 +29,8 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Finds everything, and builds what is missing.
-    pub(crate) async fn gather(stage: &Stage<'_>) -> anyhow::Result<Self> {
+    /// Finds everything, `more` too, and builds or fetches what is missing.
+    pub(crate) async fn gather(stage: &Stage<'_>, more: &[&'static str]) -> anyhow::Result<Self> {
         // Before the first minute is spent on a build.
         let kubectl = on_path("kubectl")
             .context("there is no kubectl on PATH; `apt-get install kubectl`, or your system's like")?;
@@ -46,7 +46,7 @@ impl Clients {
         // Any helm renders the chart alike; the pinned one takes minutes to build.
         let own_helm = on_path("helm");
         let helm = own_helm.is_none().then_some("helm");
-        let wanted = CONTROL_PLANE.into_iter().chain(helm);
+        let wanted = CONTROL_PLANE.into_iter().chain(helm).chain(more.iter().copied());
         let missing = wanted
             .filter_map(missing)
             .collect::<Result<Vec<&str>, PeerError>>()?;
@@ -61,7 +61,7 @@ impl Clients {
 async fn build(stage: &Stage<'_>, names: &[&str]) -> anyhow::Result<()> {
     stage
         .narrator
-        .words("Not all of its programs are here yet. They are built once, from Go's module proxy:")?;
+        .words("Not all of its programs are here yet. They are built or fetched once, by package name:")?;
     stage
         .narrator
         .command(&format!("cargo xtask tools {}", names.join(" ")))?;

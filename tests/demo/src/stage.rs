@@ -16,6 +16,10 @@ use tokio::process::Command;
 
 use crate::narrator::Narrator;
 
+/// The folder of the programs that are no part of this workspace, in that of the demo.
+#[cfg(target_os = "linux")]
+pub(crate) const BIN: &str = "bin";
+
 /// The stage of one run.
 pub(crate) struct Stage<'a> {
     folder: TempDir,
@@ -103,9 +107,14 @@ impl<'a> Stage<'a> {
 /// What only the half with the control plane asks for.
 #[cfg(target_os = "linux")]
 impl Stage<'_> {
-    /// From now on lines may begin with `name`.
-    pub(crate) fn provide(&mut self, name: &'static str, program: PathBuf) {
+    /// From now on lines may begin with `name`, also those that somebody types in a folder that was kept: the program
+    /// itself may be called otherwise, or be nobody else's.
+    pub(crate) fn provide(&mut self, name: &'static str, program: PathBuf) -> anyhow::Result<()> {
+        let folder = self.path().join(BIN);
+        fs::create_dir_all(&folder)?;
+        std::os::unix::fs::symlink(&program, folder.join(name))?;
         self.programs.insert(name, program);
+        Ok(())
     }
 
     /// A variable for all lines from now on.
@@ -147,7 +156,15 @@ fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
-        let ours = ["SEAL_", "SEALED_SECRETS_", "KUBE", "HELM_", "XDG_"];
+        let ours = [
+            "SEAL_",
+            "SEALED_SECRETS_",
+            "KUBE",
+            "HELM_",
+            "XDG_",
+            "BAO_",
+            "VAULT_",
+        ];
         if ours.iter().any(|prefix| name.starts_with(prefix)) {
             command.env_remove(&*name);
         }

@@ -248,6 +248,14 @@ impl OpenBao {
         self.wait_until_ready().await
     }
 
+    /// Lets it live on after this process. Removing the returned folder ends it.
+    pub fn detach(mut self) -> anyhow::Result<PathBuf> {
+        self.process.detach()?;
+        let keeper = self.keeper.supervisor.take();
+        keeper.context("already detached")?.detach()?;
+        Ok(self.keeper.dir.clone())
+    }
+
     pub(crate) fn certificates(&self) -> &Certificates {
         &self.certificates
     }
