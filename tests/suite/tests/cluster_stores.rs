@@ -7,8 +7,10 @@ mod stores {
     mod behaviour;
     mod entries;
     mod ground;
+    mod handbook;
     mod policies;
     mod restart;
     mod roles;
+    mod switches;
     mod tenants;
 }
