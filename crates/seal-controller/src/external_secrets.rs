@@ -27,7 +27,7 @@ use seal_core::InstallationKey;
 use seal_engine::external_secret::boundary::Anchoring;
 use seal_engine::external_secret::shape::Templating;
 use seal_engine::{Fault, Record, SecretVersion};
-use seal_providers::Reach;
+use seal_providers::{Health, Reach};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::known::{Key, Known, Versioned};
@@ -124,7 +124,7 @@ impl ExternalSecrets {
         settings: &Settings,
         installation: Arc<InstallationKey>,
         part: &Part,
-        recovered: UnboundedSender<Key>,
+        told: UnboundedSender<(Key, Health)>,
     ) -> Self {
         let chosen = &settings.external_secrets;
         let reach = match chosen.stores_on_loopback {
@@ -159,7 +159,7 @@ impl ExternalSecrets {
             stores: Stores::default(),
             dependents: Dependents::default(),
             store_dependents: Dependents::default(),
-            clients: Clients::new(client.clone(), reach, Arc::clone(&secrets), recovered),
+            clients: Clients::new(client.clone(), reach, Arc::clone(&secrets), told),
             secrets,
             queue: Arc::clone(&part.queue),
             validations: Arc::clone(&part.validations),

@@ -2,7 +2,7 @@
 //! the store or something that it refers to changes. Who shares a client shares its token and its answers, and nobody
 //! else does (S11).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,8 +33,8 @@ pub(crate) struct Clients {
     /// The versions of the Secrets that stores refer to.
     secrets: Arc<Known<SecretVersion>>,
     interest: Interest,
-    /// Who hears of stores that answer again.
-    recovered: UnboundedSender<Key>,
+    /// Who hears of stores that answer no longer, or again.
+    told: UnboundedSender<(Key, Health)>,
     all: Mutex<HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>>,
 }
 
@@ -53,37 +53,35 @@ struct Made {
     client: Arc<dyn SecretsClient>,
 }
 
-/// A client, and what it was made of.
-pub(crate) struct Found {
-    /// The client.
-    pub(crate) client: Arc<dyn SecretsClient>,
-    /// What the store refers to.
-    pub(crate) things: Vec<Thing>,
-}
-
 impl Clients {
     /// None yet.
     pub(crate) fn new(
         cluster: Client,
         reach: Reach,
         secrets: Arc<Known<SecretVersion>>,
-        recovered: UnboundedSender<Key>,
+        told: UnboundedSender<(Key, Health)>,
     ) -> Self {
         Self {
             cluster,
             reach,
             secrets,
             interest: Interest::default(),
-            recovered,
+            told,
             all: Mutex::default(),
         }
     }
 
-    /// The client of `store` for an object in the namespace `asker`; for the store itself where that is empty.
+    /// The client of `store` for an object in the namespace `asker`; for the store itself where that is empty. What
+    /// was looked at for it is noted in `looked_at`, above all where something is lacking: its coming is waited for.
     ///
     /// # Errors
     /// When the store cannot be used as it is, or only on somebody's behalf.
-    pub(crate) async fn of(&self, store: &Store, asker: &str) -> Result<Found, Lacking> {
+    pub(crate) async fn of(
+        &self,
+        store: &Store,
+        asker: &str,
+        looked_at: &mut BTreeSet<Thing>,
+    ) -> Result<Arc<dyn SecretsClient>, Lacking> {
         let key = Key::of(&store.metadata);
         let spec = store.spec.as_ref();
         let provider =
@@ -102,21 +100,22 @@ impl Clients {
         // Whoever comes second waits for the first one's client.
         let mut place = place.lock().await;
         if let Some(made) = place.as_ref().filter(|made| self.is_current(made, store)) {
-            return Ok(made.found());
+            looked_at.extend(made.things.keys().cloned());
+            return Ok(Arc::clone(&made.client));
         }
         if let Some(outdated) = place.take() {
             tokio::spawn(async move { outdated.client.close().await });
         }
-        let mut made = self.make(store, &provider, asker).await?;
+        let mut made = self.make(store, &provider, asker, looked_at).await?;
         // What changed while it was read.
         for _ in 0..READINGS {
             if self.is_current(&made, store) {
                 break;
             }
-            let outdated = std::mem::replace(&mut made, self.make(store, &provider, asker).await?);
+            let outdated = std::mem::replace(&mut made, self.make(store, &provider, asker, looked_at).await?);
             outdated.client.close().await;
         }
-        Ok(place.insert(made).found())
+        Ok(Arc::clone(&place.insert(made).client))
     }
 
     /// Whether some store refers to `thing`.
@@ -153,24 +152,24 @@ impl Clients {
         }
     }
 
-    async fn make(&self, store: &Store, provider: &Provider, asker: &str) -> Result<Made, Lacking> {
+    async fn make(
+        &self,
+        store: &Store,
+        provider: &Provider,
+        asker: &str,
+        looked_at: &mut BTreeSet<Thing>,
+    ) -> Result<Made, Lacking> {
         let place = Place {
             kind: store.kind,
             namespace: store.namespace(),
             asker,
         };
         let mut credentials = Credentials::new(&self.cluster, place, &self.interest);
-        let client: Arc<dyn SecretsClient> = match provider {
-            Provider::Vault(vault) => {
-                let settings = vault::settings(vault, &mut credentials, self.reach).await?;
-                Arc::new(VaultClient::new(settings).map_err(|error| refused(&error))?)
-            }
-            Provider::Kubernetes(_) => return Err(unsupported("kubernetes")),
-            Provider::Webhook(_) => return Err(unsupported("webhook")),
-            Provider::Fake(_) => return Err(unsupported("fake")),
-        };
-        self.listen(Key::of(&store.metadata), client.as_ref());
+        let client = self.connect(provider, &mut credentials).await;
         let things = credentials.into_things();
+        looked_at.extend(things.keys().cloned());
+        let client = client?;
+        self.listen(Key::of(&store.metadata), client.as_ref());
         Ok(Made {
             uid: store.metadata.uid.clone(),
             generation: store.metadata.generation,
@@ -180,12 +179,30 @@ impl Clients {
         })
     }
 
-    // Those who wait for a store that is down are not left to their own pauses. Ends with the client.
+    async fn connect(
+        &self,
+        provider: &Provider,
+        credentials: &mut Credentials<'_>,
+    ) -> Result<Arc<dyn SecretsClient>, Lacking> {
+        Ok(match provider {
+            Provider::Vault(vault) => {
+                let settings = vault::settings(vault, credentials, self.reach).await?;
+                Arc::new(VaultClient::new(settings).map_err(|error| refused(&error))?)
+            }
+            Provider::Kubernetes(_) => return Err(unsupported("kubernetes")),
+            Provider::Webhook(_) => return Err(unsupported("webhook")),
+            Provider::Fake(_) => return Err(unsupported("fake")),
+        })
+    }
+
+    // Those who wait for a store that is down are not left to their own pauses, and that it is down is told before its
+    // next validation. Ends with the client.
     fn listen(&self, store: Key, client: &dyn SecretsClient) {
-        let (mut health, recovered) = (client.health(), self.recovered.clone());
+        let (mut health, told) = (client.health(), self.told.clone());
         tokio::spawn(async move {
             while health.changed().await.is_ok() {
-                if *health.borrow_and_update() == Health::Up && recovered.send(store.clone()).is_err() {
+                let news = *health.borrow_and_update();
+                if told.send((store.clone(), news)).is_err() {
                     return;
                 }
             }
@@ -194,8 +211,7 @@ impl Clients {
 
     fn is_current(&self, made: &Made, store: &Store) -> bool {
         let same_store = made.uid == store.metadata.uid && made.generation == store.metadata.generation;
-        let unwatched = |thing: &Thing| matches!(thing, Thing::ConfigMap(_));
-        let fresh = !made.things.keys().any(unwatched) || made.made.elapsed() < UNWATCHED;
+        let fresh = !made.things.keys().any(Thing::is_unwatched) || made.made.elapsed() < UNWATCHED;
         // What the watch has not told of is as it was read.
         let unchanged = |(thing, read): (&Thing, &Option<SecretVersion>)| {
             let told = self.version(thing);
@@ -213,15 +229,6 @@ impl Clients {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Made {
-    fn found(&self) -> Found {
-        Found {
-            client: Arc::clone(&self.client),
-            things: self.things.keys().cloned().collect(),
-        }
     }
 }
 

@@ -18,6 +18,13 @@ pub(crate) enum Thing {
     Store(Key),
 }
 
+impl Thing {
+    /// Whether nobody tells when it changes.
+    pub(crate) fn is_unwatched(&self) -> bool {
+        matches!(self, Self::ConfigMap(_))
+    }
+}
+
 /// Who looks at what.
 #[derive(Default)]
 pub(crate) struct Dependents {
@@ -65,6 +72,15 @@ impl Dependents {
     pub(crate) fn of(&self, thing: &Thing) -> Vec<Key> {
         let state = self.lock();
         state.by_thing.get(thing).into_iter().flatten().cloned().collect()
+    }
+
+    /// Whether the object of `key` looks at something that nobody watches.
+    pub(crate) fn looks_at_unwatched(&self, key: &Key) -> bool {
+        let state = self.lock();
+        state
+            .of
+            .get(key)
+            .is_some_and(|things| things.iter().any(Thing::is_unwatched))
     }
 
     /// Whether anybody looks at `thing`.

@@ -17,7 +17,6 @@ use seal_engine::{Fault, catalogue};
 use seal_providers::{Answer, Asker, Blame, By, Find, Found, RemotePath, StoreError};
 
 use super::ExternalSecrets;
-use super::clients;
 use super::credentials::Lacking;
 use super::dependents::Thing;
 use super::stores::{Store, key_of, usable};
@@ -67,9 +66,9 @@ impl ExternalSecrets {
         };
         let store = self.usable_store(store, namespace, things).await?;
         let allowed = store.allowed()?;
-        let found = self
+        let client = self
             .clients
-            .of(&store, namespace)
+            .of(&store, namespace, things)
             .await
             .map_err(|lacking| match lacking {
                 Lacking::Fault(fault) => fault,
@@ -77,8 +76,6 @@ impl ExternalSecrets {
                     Fault::new(&catalogue::DEFECT).fact("what", "an object without a namespace asked")
                 }
             })?;
-        let clients::Found { client, things: more } = found;
-        things.extend(more);
         let asker = Asker {
             namespace: namespace.to_owned(),
             allowed: Arc::clone(&allowed),

@@ -74,6 +74,11 @@ impl Reconcile for ExternalSecrets {
             return Again::Never;
         };
         if !self.is_ours(&seen.object) {
+            // Its store may become ours.
+            let of = |reference| Thing::Store(key_of(&reference, &key.namespace));
+            let mut things: BTreeSet<Thing> = references(&seen.object).map(of).collect();
+            things.insert(Thing::Secret(seen.target()));
+            self.dependents.looks_at(key, things);
             return Again::OnChange;
         }
         // On its way out: the garbage collector takes the Secret along.
@@ -96,7 +101,7 @@ impl Reconcile for ExternalSecrets {
             let object = self.as_remembered(key, &seen.object);
             let due = refresh(&object, now, rules);
             let record = self.authentic_record(key, &seen.object);
-            match self.standing_as_left(&object, record.as_ref()).await {
+            match self.standing_as_left(&object, record.as_ref(), due).await {
                 Ok(Some(taken_over)) if !matches!(due, Refresh::Now(_)) && is_ready(&object) => {
                     let Some(record) = taken_over else {
                         debug!(key = %key, "nothing is due");
@@ -117,7 +122,9 @@ impl Reconcile for ExternalSecrets {
         let due = refresh(&self.as_remembered(key, &seen.object), Timestamp::now(), rules);
         match attempt.outcome {
             Outcome::Done(_) => appointment(due, now),
-            Outcome::Failed(_, faults) if faults.iter().all(waits_for_a_change) => {
+            Outcome::Failed(_, faults)
+                if faults.iter().all(waits_for_a_change) && !self.dependents.looks_at_unwatched(key) =>
+            {
                 let interval = seal_engine::external_secret::interval(&seen.object);
                 let interval = u64::try_from(interval).ok().filter(|interval| *interval > 0);
                 interval.map_or(Again::OnChange, |interval| {
@@ -131,6 +138,10 @@ impl Reconcile for ExternalSecrets {
 
 // A change brings it up, or the next refresh; what nobody watches is tried again before.
 fn waits_for_a_change(fault: &Fault) -> bool {
+    // Labels of namespaces are not watched.
+    if std::ptr::eq(fault.kind, &catalogue::STORE_CLOSED) {
+        return false;
+    }
     let refused = std::ptr::eq(fault.kind, &catalogue::STORE_REFUSED);
     let mount = std::ptr::eq(fault.kind, &catalogue::MOUNT_MISSING);
     refused || mount || fault.kind.class == FaultClass::User || fault.kind.class.retry() == Retry::OnChange
@@ -145,6 +156,13 @@ fn appointment(due: Refresh, now: Timestamp) -> Again {
         }
         Refresh::OnChange | Refresh::Never => Again::OnChange,
     }
+}
+
+fn references(object: &ExternalSecret) -> impl Iterator<Item = StoreRef> {
+    stores(&object.spec).into_iter().map(|id| StoreRef {
+        kind: Some(id.kind()),
+        name: id.name,
+    })
 }
 
 fn is_ready(object: &ExternalSecret) -> bool {
@@ -163,11 +181,7 @@ impl ExternalSecrets {
     // One store of another class is enough to leave all of it to that class's controller.
     fn is_ours(&self, object: &ExternalSecret) -> bool {
         let namespace = object.namespace().unwrap_or_default();
-        stores(&object.spec).into_iter().all(|id| {
-            let reference = StoreRef {
-                kind: Some(id.kind()),
-                name: id.name,
-            };
+        references(object).all(|reference| {
             let store = self.stores.find(&key_of(&reference, &namespace));
             store.is_none_or(|store| store.is_of_class(&self.choices.class))
         })
@@ -179,6 +193,7 @@ impl ExternalSecrets {
         &self,
         object: &ExternalSecret,
         record: Option<&Record>,
+        due: Refresh,
     ) -> Result<Option<Option<Record>>, Fault> {
         let target = target(object);
         let standing = self.secrets.find(&target);
@@ -194,7 +209,9 @@ impl ExternalSecrets {
         };
         match record {
             Some(record) => {
-                let same = record.secret == standing && record.is_about(object, &self.installation);
+                // What is never fetched again hears of no change of its object either.
+                let same = record.secret == standing
+                    && (due == Refresh::Never || record.is_about(object, &self.installation));
                 Ok(same.then_some(None))
             }
             None if object.status.is_none() => Ok(None),
@@ -239,24 +256,40 @@ impl ExternalSecrets {
         };
         let (home, names) = &self.choices.reserved;
         let reserved: Vec<(&str, &str)> = names.iter().map(|name| (home.as_str(), name.as_str())).collect();
-        let prepared = tokio::task::block_in_place(|| {
-            prepare(
-                object,
-                &gathered.said,
-                &fetched,
-                &self.templating,
-                &self.installation,
-                &reserved,
-                now,
-            )
-        });
+        let prepare_as_of = |time| {
+            tokio::task::block_in_place(|| {
+                prepare(
+                    object,
+                    &gathered.said,
+                    &fetched,
+                    &self.templating,
+                    &self.installation,
+                    &reserved,
+                    time,
+                )
+            })
+        };
+        // What is the same as before was rendered then, and stays what it was: a template that says `now` is no reason
+        // to write at each refresh (S17).
+        let before = record
+            .as_ref()
+            .filter(|record| record.is_about(object, &self.installation));
+        let then = before.and_then(|record| Timestamp::from_second(record.rendered).ok());
+        let mut rendered = then.unwrap_or(now);
+        let mut prepared = prepare_as_of(rendered);
+        if let (Some(before), Ok(Prepared::Secret(secret, _))) = (before, &prepared)
+            && !before.has_content_of(secret, object, &self.installation)
+        {
+            rendered = now;
+            prepared = prepare_as_of(rendered);
+        }
         let prepared = match prepared {
             Ok(prepared) => prepared,
             Err((stage, faults)) => return Attempt::failed(stage, faults),
         };
         let (mut attempt, missing) = match prepared {
             Prepared::Secret(secret, missing) if object.spec.creation_policy() != CreationPolicy::None => {
-                (self.bring(object, *secret, record, now).await, missing)
+                (self.bring(object, *secret, record, rendered).await, missing)
             }
             Prepared::Secret(_, missing) => (Attempt::of(Outcome::Done(Done::Synced)), missing),
             Prepared::Nothing(missing) => (self.without(object).await, missing),
@@ -338,7 +371,7 @@ impl ExternalSecrets {
         object: &ExternalSecret,
         desired: Secret,
         record: Option<Record>,
-        now: Timestamp,
+        rendered: Timestamp,
     ) -> Attempt {
         let target = target(object);
         let standing = self.secrets.find(&target);
@@ -356,8 +389,9 @@ impl ExternalSecrets {
             .secrets_api
             .clone()
             .as_manager(&field_manager(&object.name_any()));
-        // Where the watch knows of no Secret there is none to read; if that is outdated, creating tells.
-        let mut look = standing.is_some();
+        // Where the watch knows of no Secret there is none to read; if that is outdated, creating tells. Of one that
+        // stood before anybody took an interest in it, the watch does not tell either, and merging creates nothing.
+        let mut look = standing.is_some() || object.spec.creation_policy() == CreationPolicy::Merge;
         let mut outdated = None;
         for _ in 0..LOOKS {
             let there = match look {
@@ -385,7 +419,7 @@ impl ExternalSecrets {
             match apply(&secrets, step, there.as_ref()).await {
                 Applied::Done(version) => {
                     self.secrets.enter(&target, version.clone());
-                    let record = self.record(object, version, now);
+                    let record = self.record(object, version, rendered);
                     let mut attempt = Attempt::of(Outcome::Done(Done::Synced));
                     attempt.record = Some(record.of_content(&desired, object, &self.installation));
                     attempt.stands = true;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use seal_cluster::watch::Scope;
+use seal_providers::Health;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -37,7 +38,7 @@ impl Part {
     pub(crate) fn start(
         self,
         external: ExternalSecrets,
-        mut recovered: UnboundedReceiver<Key>,
+        mut told: UnboundedReceiver<(Key, Health)>,
         scopes: Vec<Scope>,
         leadership: &Leadership,
         workers: &mut JoinSet<()>,
@@ -47,9 +48,11 @@ impl Part {
         others.spawn({
             let external = Arc::clone(&external);
             async move {
-                while let Some(store) = recovered.recv().await {
+                while let Some((store, health)) = told.recv().await {
                     external.validations.add(store.clone(), Lane::News);
-                    external.wake(&store, Lane::Backlog);
+                    if health == Health::Up {
+                        external.wake(&store, Lane::Backlog);
+                    }
                 }
             }
         });

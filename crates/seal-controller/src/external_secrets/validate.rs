@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use super::ExternalSecrets;
 use super::credentials::Lacking;
+use super::dependents::Thing;
 use super::gather::fault;
 use super::stores::Store;
 use crate::known::Key;
@@ -61,18 +62,23 @@ impl ExternalSecrets {
         if let Err(fault) = store.allowed() {
             return (StoreState::Invalid(fault), None);
         }
-        let found = match self.clients.of(store, "").await {
-            Ok(found) => found,
+        let mut things = BTreeSet::new();
+        let client = self.clients.of(store, "", &mut things).await;
+        let unwatched = things.iter().any(Thing::is_unwatched);
+        self.store_dependents.looks_at(key, things);
+        let client = match client {
+            Ok(client) => client,
             // Each namespace is somebody else to it.
             Err(Lacking::Asker) => return (StoreState::Unknown, None),
             Err(Lacking::Fault(fault)) => {
-                let after = (fault.kind.class.retry() == Retry::Backoff).then_some(WHILE_DOWN);
+                let after = match fault.kind.class.retry() {
+                    Retry::Backoff => Some(WHILE_DOWN),
+                    _ => unwatched.then_some(WHILE_REFUSED),
+                };
                 return (StoreState::Invalid(fault), after);
             }
         };
-        let things: BTreeSet<_> = found.things.into_iter().collect();
-        self.store_dependents.looks_at(key, things);
-        match found.client.validate().await {
+        match client.validate().await {
             Ok(Validity::Valid) => (StoreState::Valid, Some(INTERVAL)),
             Ok(Validity::Unknown) => (StoreState::Unknown, Some(INTERVAL)),
             Err(error) => {
