@@ -100,7 +100,11 @@ impl OpenBao {
             certificates,
             ports,
             root_token,
-            http: reqwest::Client::builder().no_proxy().build()?,
+            // A connection belongs to the runtime of the test that made it, and the store may be several tests'.
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .build()?,
         };
         store.wait_until_ready().await?;
         Ok(store)
