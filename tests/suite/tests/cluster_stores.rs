@@ -4,13 +4,20 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod stores {
+    mod accounts;
     mod behaviour;
     mod entries;
+    mod faults;
     mod ground;
     mod handbook;
     mod policies;
+    mod refreshing;
+    mod refusals;
     mod restart;
     mod roles;
+    mod secrecy;
     mod switches;
+    mod templates;
     mod tenants;
+    mod values;
 }

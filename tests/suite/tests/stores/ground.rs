@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Event, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
@@ -67,10 +67,15 @@ pub(crate) async fn bare() -> anyhow::Result<ControlPlane> {
 }
 
 pub(crate) async fn start() -> anyhow::Result<Ground> {
+    start_with(&[]).await
+}
+
+/// One with a controller that gets these flags besides.
+pub(crate) async fn start_with(flags: &[&str]) -> anyhow::Result<Ground> {
     let plane = bare().await?;
     let store = OpenBao::start().await?;
     plane.namespace("seal").await?;
-    let controller = launch(&plane, &[]).await?;
+    let controller = launch(&plane, flags).await?;
     Ok(Ground {
         plane,
         store,
@@ -155,6 +160,65 @@ impl Place {
         found.await.unwrap();
     }
 
+    /// The object, once it fulfils that.
+    pub(crate) async fn object_that(
+        &self,
+        name: &str,
+        fulfils: impl Fn(&ExternalSecret) -> bool,
+    ) -> ExternalSecret {
+        let what = format!("the object {}/{name}", self.name);
+        let found = wait_for(&what, SOON, async || {
+            Ok(self
+                .objects()
+                .get_opt(name)
+                .await?
+                .filter(|object| fulfils(object)))
+        });
+        found.await.unwrap()
+    }
+
+    pub(crate) async fn delete_object(&self, name: &str) {
+        let params = DeleteParams::default();
+        self.objects().delete(name, &params).await.unwrap();
+        let gone = wait_for("the object to go", SOON, async || {
+            Ok(self.objects().get_opt(name).await?.is_none().then_some(()))
+        });
+        gone.await.unwrap();
+    }
+
+    pub(crate) async fn config_map(&self, name: &str, data: Value) {
+        let map = json!({"metadata": {"name": name}, "data": data});
+        let map: ConfigMap = serde_json::from_value(map).unwrap();
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.name);
+        maps.create(&PostParams::default(), &map).await.unwrap();
+    }
+
+    /// Another object, at another path, which is fetched that many times from now on: whatever else was to happen
+    /// at once has happened by then.
+    pub(crate) async fn time_passes(&self, times: usize) {
+        let path = format!("secret/data/{}/clock", self.name);
+        let audit = ground().await.store.audit();
+        if self.objects().get_opt("clock").await.unwrap().is_none() {
+            self.write("clock", &json!({"a": "tick"})).await;
+            let entry = json!({"secretKey": "a", "remoteRef": {"key": format!("{}/clock", self.name), "property": "a"}});
+            self.external("clock", json!({"refreshInterval": "1s", "data": [entry]}))
+                .await;
+        }
+        let mark = audit.mark().unwrap();
+        let passed = wait_for("time to pass", SOON, async || {
+            let reads = audit.since(mark)?.operation("read").path(&path);
+            Ok((reads.len() >= times).then_some(()))
+        });
+        passed.await.unwrap();
+    }
+
+    /// How often that path below the place's folder was read.
+    pub(crate) async fn reads(&self, path: &str) -> usize {
+        let path = format!("secret/data/{}/{path}", self.name);
+        let log = ground().await.store.audit().all().unwrap();
+        log.operation("read").path(&path).len()
+    }
+
     pub(crate) async fn make_secret(&self, name: &str, values: &[(&str, &str)]) {
         let values: std::collections::BTreeMap<_, _> = values.iter().copied().collect();
         let secret = json!({"metadata": {"name": name}, "stringData": values});
@@ -189,6 +253,11 @@ impl Place {
 
     pub(crate) fn objects(&self) -> Api<ExternalSecret> {
         Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    pub(crate) async fn store(&self, name: &str) -> kube::Result<SecretStore> {
+        let stores: Api<SecretStore> = Api::namespaced(self.client.clone(), &self.name);
+        stores.get(name).await
     }
 
     fn dynamic(&self, kind: &str) -> Api<DynamicObject> {
