@@ -73,7 +73,7 @@ pub(crate) const CHAOS: Package = Package {
     companions: &["seal-controller"],
     task: Task {
         name: "chaos",
-        usage: "[--for TIME] [--seed N] [--judged N]",
+        usage: "[--for TIME] [--seed N] [--judged N] [--stores]",
         summary: "faults, kills and changes from a seed around real controllers, every Secret judged",
         run: |arguments| CHAOS.run(arguments),
     },

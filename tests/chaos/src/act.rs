@@ -6,6 +6,7 @@ use std::time::Duration;
 use seal_testbed::{Fault, Gate, Rule};
 
 use crate::place::Place;
+use crate::stores::act::StoreAct;
 
 /// One thing that is done.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +52,8 @@ pub(crate) enum Act {
     Disturb(usize, Disturbance),
     /// All connections of a replica break off.
     CutAll(usize),
+    /// Something that has to do with the store.
+    Store(StoreAct),
 }
 
 /// A version of an object and the key that it is sealed with.
@@ -152,6 +155,7 @@ impl fmt::Display for Act {
             }
             Self::Disturb(replica, disturbance) => write!(formatter, "replica {replica}: {disturbance}"),
             Self::CutAll(replica) => write!(formatter, "replica {replica}: all connections break"),
+            Self::Store(act) => write!(formatter, "{act}"),
         }
     }
 }

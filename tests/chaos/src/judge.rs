@@ -16,6 +16,8 @@ pub(crate) struct Judge {
     histories: HashMap<Place, History>,
     /// Secrets that were deleted on purpose, and objects that were, by uid.
     let_go: HashSet<String>,
+    /// Whose Secrets a policy asks to be deleted, for now.
+    withdrawn: HashSet<Place>,
     standing: HashMap<(String, String), Seen>,
     tampered: HashMap<String, String>,
     judged: usize,
@@ -60,6 +62,22 @@ impl Judge {
         self.let_go.insert(uid.to_owned());
     }
 
+    /// From now on the store has nothing for this place: its Secret may go, and so may one that is made from what was
+    /// read before. Said before the deletion.
+    pub(crate) fn withdraw(&mut self, place: Place) {
+        self.withdrawn.insert(place);
+    }
+
+    /// From now on the store has something for this place again: said after it was written.
+    pub(crate) fn keep(&mut self, place: Place) {
+        self.withdrawn.remove(&place);
+    }
+
+    /// Whether the store has nothing for this place.
+    pub(crate) fn is_withdrawn(&self, place: Place) -> bool {
+        self.withdrawn.contains(&place)
+    }
+
     /// Judges what stands there now.
     pub(crate) fn see(&mut self, seen: &Seen) {
         let before = self.standing.insert(seen.spot(), seen.clone());
@@ -79,6 +97,9 @@ impl Judge {
             }
             return;
         };
+        if self.withdrawn.contains(&place) {
+            self.let_go(&seen.uid);
+        }
         if let Some(number) = &seen.tampering
             && self.tampered.insert(seen.uid.clone(), number.clone()).as_ref() != Some(number)
         {
@@ -134,14 +155,15 @@ impl Judge {
         }
         let mut versions = BTreeSet::new();
         for (entry, text) in &seen.entries {
-            let version = place.version(text);
+            let version = place.source().version(text);
             versions.insert(version.ok_or_else(|| format!("says in {entry} what its object never held"))?);
         }
         let (Some(version), 1) = (versions.first().copied(), versions.len()) else {
             return Err(format!("mixes the versions {versions:?}"));
         };
         let nothing = History::default();
-        let History { held, shown } = self.histories.get(&place).unwrap_or(&nothing);
+        let History { shown, .. } = self.histories.get(&place).unwrap_or(&nothing);
+        let History { held, .. } = self.histories.get(&place.source()).unwrap_or(&nothing);
         if !held.contains(&version) {
             return Err(format!("is at version {version}, which its object never held"));
         }

@@ -16,6 +16,7 @@ mod place;
 mod replica;
 mod script;
 mod stage;
+mod stores;
 mod usage;
 
 use std::process::ExitCode;
@@ -24,11 +25,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Parser;
 use jiff::SignedDuration;
+use seal_testbed::OpenBao;
 
 use crate::observer::Bench;
 use crate::perform::Performer;
 use crate::script::Script;
 use crate::stage::{REPLICAS, Stage};
+use crate::stores::Stores;
 
 /// Lets a control plane and its controllers suffer, and judges every Secret meanwhile.
 #[derive(Parser)]
@@ -43,6 +46,9 @@ struct Arguments {
     /// Goes on beyond that time until so many Secrets were judged, for ten times as long at most
     #[arg(long, value_name = "N", default_value_t = 0)]
     judged: usize,
+    /// Has a store suffer too, with ExternalSecrets that use it
+    #[arg(long)]
+    stores: bool,
 }
 
 fn time(text: &str) -> anyhow::Result<Duration> {
@@ -52,11 +58,26 @@ fn time(text: &str) -> anyhow::Result<Duration> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let Arguments { time, seed, judged } = Arguments::parse();
+    let Arguments {
+        time,
+        seed,
+        judged,
+        stores,
+    } = Arguments::parse();
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     println!("seed {seed}, for {} s, {REPLICAS} replica(s)", time.as_secs());
-    let plane = stage::plane().await?;
-    let run = run(Stage::set(&plane).await?, seed, time, judged).await;
+    let plane = stage::plane(stores).await?;
+    let store = match stores {
+        true => Some(OpenBao::start().await?),
+        false => None,
+    };
+    let flags: &[&str] = if stores { &stores::FLAGS } else { &[] };
+    let stage = Stage::set(&plane, flags).await?;
+    let stores = match &store {
+        Some(store) => Some(Stores::set(store, stage.client.clone()).await?),
+        None => None,
+    };
+    let run = run(stage, stores, seed, time, judged).await;
     let right = matches!(run, Ok(0));
     if !right {
         plane.keep_logs()?;
@@ -74,11 +95,17 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 /// The whole run; how many violations it found.
-async fn run(stage: Stage<'_>, seed: u64, time: Duration, judged: usize) -> anyhow::Result<usize> {
+async fn run<'a>(
+    stage: Stage<'a>,
+    stores: Option<Stores<'a>>,
+    seed: u64,
+    time: Duration,
+    judged: usize,
+) -> anyhow::Result<usize> {
     let bench = Bench::default();
     let _watches = bench.observe(&stage.client);
-    let mut script = Script::new(seed, REPLICAS);
-    let mut performer = Performer::enter(stage, bench).await?;
+    let mut script = Script::new(seed, REPLICAS, stores.is_some());
+    let mut performer = Performer::enter(stage, bench, stores).await?;
     performer.begin().await?;
 
     let mut log = Log::default();

@@ -17,6 +17,7 @@ use crate::keys::Keys;
 use crate::observer::{Bench, TAMPERING};
 use crate::place::{ENTRIES, Place};
 use crate::stage::{HOME, Stage};
+use crate::stores::Stores;
 
 /// The annotation that tells the version of an object.
 pub(crate) const VERSION: &str = "seal-chaos/version";
@@ -28,6 +29,7 @@ const SOON: Duration = Duration::from_secs(60);
 pub(crate) struct Performer<'a> {
     pub(crate) stage: Stage<'a>,
     pub(crate) bench: Bench,
+    pub(crate) stores: Option<Stores<'a>>,
     keys: Keys,
     /// What holds writes back, and until when.
     gates: Vec<(Gate, Instant)>,
@@ -36,10 +38,15 @@ pub(crate) struct Performer<'a> {
 
 impl<'a> Performer<'a> {
     /// One before the first act, with key 0 in place and nothing asked of the keys.
-    pub(crate) async fn enter(stage: Stage<'a>, bench: Bench) -> anyhow::Result<Self> {
+    pub(crate) async fn enter(
+        stage: Stage<'a>,
+        bench: Bench,
+        stores: Option<Stores<'a>>,
+    ) -> anyhow::Result<Self> {
         let mut performer = Self {
             stage,
             bench,
+            stores,
             keys: Keys::default(),
             gates: Vec::new(),
             tamperings: 0,
@@ -125,6 +132,11 @@ impl<'a> Performer<'a> {
                 }
             }
             Act::CutAll(replica) => self.stage.replicas[*replica].proxy.cut_all(),
+            Act::Store(act) => {
+                if let Some(stores) = &mut self.stores {
+                    stores.perform(act, &self.bench).await?;
+                }
+            }
         }
         Ok(None)
     }
@@ -218,7 +230,7 @@ impl<'a> Performer<'a> {
             Tampering::Replace => json!({"stringData": {ENTRIES[2]: "tampered"}}),
             Tampering::Drop => json!({"data": {ENTRIES[2]: null}}),
             Tampering::PutBack => {
-                let entries = ENTRIES.map(|entry| (entry.to_owned(), place.text(1).into()));
+                let entries = ENTRIES.map(|entry| (entry.to_owned(), place.source().text(1).into()));
                 json!({"stringData": serde_json::Map::from_iter(entries)})
             }
         };
@@ -294,8 +306,8 @@ async fn uid_of(secrets: &Api<Secret>, place: Place) -> anyhow::Result<Option<St
     Ok(found.await?.and_then(|found| found.uid()))
 }
 
-// Until it worked. That it exists already, or is gone already, is what an attempt without an answer left.
-async fn insist<T>(what: &str, attempt: impl AsyncFn() -> kube::Result<T>) -> anyhow::Result<()> {
+/// Until it worked. That it exists already, or is gone already, is what an attempt without an answer left.
+pub(crate) async fn insist<T>(what: &str, attempt: impl AsyncFn() -> kube::Result<T>) -> anyhow::Result<()> {
     wait_for(what, SOON, async || match attempt().await {
         Ok(_) => Ok(Some(())),
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Some(())),

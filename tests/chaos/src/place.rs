@@ -4,12 +4,14 @@
 use std::fmt;
 
 /// The namespaces of the objects.
-pub(crate) const NAMESPACES: [&str; 2] = ["chaos-a", "chaos-b"];
+pub(crate) const NAMESPACES: [&str; 3] = ["chaos-a", "chaos-b", STORES_NAMESPACE];
+/// That of the ExternalSecrets; all others are SealedSecrets'.
+pub(crate) const STORES_NAMESPACE: &str = "chaos-stores";
 /// The entries of every object. All of them say the same, so that a mix of two versions is seen.
 pub(crate) const ENTRIES: [&str; 5] = ["a", "b", "c", "d", "e"];
 const NAMES: usize = 6;
 
-/// The namespace and name of a SealedSecret and of its Secret.
+/// The namespace and name of an object and of its Secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     namespace: usize,
@@ -20,6 +22,41 @@ impl Place {
     /// All there are.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..NAMESPACES.len()).flat_map(|namespace| (0..NAMES).map(move |name| Self { namespace, name }))
+    }
+
+    /// Those of SealedSecrets.
+    pub(crate) fn of_sealed() -> impl Iterator<Item = Self> {
+        Self::all().filter(|place| !place.is_of_stores())
+    }
+
+    /// Those of ExternalSecrets.
+    pub(crate) fn of_stores() -> impl Iterator<Item = Self> {
+        Self::all().filter(|place| place.is_of_stores())
+    }
+
+    /// Whose text its entries are: in pairs, two ExternalSecrets share one value of the store.
+    pub(crate) fn source(self) -> Self {
+        match self.is_of_stores() {
+            true => Self {
+                name: self.name - self.name % 2,
+                ..self
+            },
+            false => self,
+        }
+    }
+
+    /// The ExternalSecrets that share this value.
+    pub(crate) fn orders(self) -> impl Iterator<Item = Self> {
+        Self::all().filter(move |place| place.source() == self)
+    }
+
+    /// Whether its Secret is to go when the store has its value no longer: one of each pair.
+    pub(crate) fn deletes(self) -> bool {
+        self.source() != self
+    }
+
+    fn is_of_stores(self) -> bool {
+        self.namespace() == STORES_NAMESPACE
     }
 
     /// The one with that namespace and name.
@@ -66,7 +103,7 @@ mod tests {
         assert_eq!(places[1].version(&places[0].text(7)), None);
         assert_eq!(places[0].version("chaos-a/db-0 version 07"), None);
         assert_eq!(places[0].version("tampered"), None);
-        assert_eq!(Place::find("chaos-b", "db-5"), places.last().copied());
+        assert_eq!(Place::find(STORES_NAMESPACE, "db-5"), places.last().copied());
         assert_eq!(Place::find("chaos-b", "bystander"), None);
     }
 }

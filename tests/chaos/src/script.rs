@@ -8,11 +8,14 @@ use fastrand::Rng;
 
 use crate::act::{Act, Disturbance, Sealing, Tampering, Trouble};
 use crate::place::Place;
+use crate::stores::script::StoreScript;
 
 const MOST_KEYS: usize = 6;
 // As many as come within an hour otherwise: what goes wrong with one of many shows in a short run too, and
 // a long one does not drown in keys.
 const AT_ONCE: usize = 60;
+// Of a hundred acts, where there is a store.
+const STORE_SHARE: u32 = 50;
 
 /// The acts of one seed, without end.
 pub(crate) struct Script {
@@ -26,6 +29,7 @@ pub(crate) struct Script {
     /// must have its word.
     signals: bool,
     upcoming: VecDeque<Act>,
+    stores: Option<StoreScript>,
 }
 
 /// An object as the script left it.
@@ -86,16 +90,20 @@ enum Kind {
 }
 
 impl Script {
-    /// The script of that seed, for that many replicas. Key 0 is there from the beginning.
-    pub(crate) fn new(seed: u64, replicas: usize) -> Self {
+    /// The script of that seed, for that many replicas. Key 0 is there from the beginning. With `stores` a store
+    /// suffers too.
+    pub(crate) fn new(seed: u64, replicas: usize, stores: bool) -> Self {
         Self {
             dice: Rng::with_seed(seed),
             replicas,
-            objects: Place::all().map(|place| (place, Object::default())).collect(),
+            objects: Place::of_sealed()
+                .map(|place| (place, Object::default()))
+                .collect(),
             keys: vec![Key::Present],
             words: 0,
             signals: seed.is_multiple_of(2),
             upcoming: VecDeque::new(),
+            stores: stores.then(StoreScript::new),
         }
     }
 
@@ -109,6 +117,13 @@ impl Script {
         if let Some(act) = self.upcoming.pop_front() {
             return act;
         }
+        if self.stores.is_some() && self.dice.u32(0..100) < STORE_SHARE {
+            return self.on_store();
+        }
+        self.apart_from_stores()
+    }
+
+    fn apart_from_stores(&mut self) -> Act {
         match self.dice.u32(0..100) {
             0..49 => self.on_object(),
             49..65 => self.on_secret(),
@@ -131,7 +146,14 @@ impl Script {
     /// What is left to do so that everything can open.
     pub(crate) fn last(&mut self) -> Vec<Act> {
         let to_come: Vec<usize> = self.keys_that(|key| key == Key::ToCome);
-        to_come.into_iter().map(|key| self.come(key)).collect()
+        let keys = to_come.into_iter().map(|key| self.come(key)).collect::<Vec<_>>();
+        let store = self.stores.as_mut().and_then(StoreScript::last);
+        keys.into_iter().chain(store).collect()
+    }
+
+    /// How what has to do with the store should stand.
+    pub(crate) fn stores(&self) -> Option<&StoreScript> {
+        self.stores.as_ref()
     }
 
     /// Which of its keys should stand.
@@ -142,6 +164,26 @@ impl Script {
     /// How the objects should stand.
     pub(crate) fn objects(&self) -> &[(Place, Object)] {
         &self.objects
+    }
+
+    fn on_store(&mut self) -> Act {
+        let Some(stores) = &mut self.stores else {
+            return self.apart_from_stores();
+        };
+        let (act, outage) = stores.next(&mut self.dice);
+        // While a store is away the world goes on without it.
+        if let Some(acts) = outage {
+            for _ in 0..acts {
+                let act = match (self.dice.bool(), &mut self.stores) {
+                    (true, Some(stores)) => stores.elsewhere(&mut self.dice),
+                    _ => self.apart_from_stores(),
+                };
+                self.upcoming.push_back(act);
+            }
+            let end = self.stores.as_mut().map(StoreScript::end);
+            self.upcoming.extend(end);
+        }
+        act
     }
 
     fn on_object(&mut self) -> Act {
@@ -312,7 +354,7 @@ mod tests {
     use super::*;
 
     fn acts(seed: u64, count: usize) -> Vec<Act> {
-        let mut script = Script::new(seed, 2);
+        let mut script = Script::new(seed, 2, false);
         (0..count).map(|_| script.next()).collect()
     }
 
@@ -342,7 +384,7 @@ mod tests {
     #[test]
     fn no_key_goes_that_something_needs_and_in_the_end_none_is_missing() {
         for seed in 0..20 {
-            let mut script = Script::new(seed, 2);
+            let mut script = Script::new(seed, 2, seed % 2 == 0);
             let mut needs: HashMap<Place, usize> = HashMap::new();
             let (mut present, mut gone) = (HashSet::from([0]), HashSet::new());
             let mut acts: Vec<Act> = (0..2_000).map(|_| script.next()).collect();

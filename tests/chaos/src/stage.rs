@@ -33,7 +33,7 @@ const FLAGS: [&str; 8] = [
 ];
 
 /// The plane with the CRD, the role and the namespaces.
-pub(crate) async fn plane() -> anyhow::Result<ControlPlane> {
+pub(crate) async fn plane(stores: bool) -> anyhow::Result<ControlPlane> {
     let plane = ControlPlane::builder().controller_manager().start().await?;
     for crd in std::fs::read_dir(root().join("crds"))? {
         let path = crd?.path();
@@ -51,6 +51,8 @@ pub(crate) async fn plane() -> anyhow::Result<ControlPlane> {
             "fullnameOverride=seal-chaos",
             "--set",
             "serviceAccount.name=seal",
+            "--set",
+            &format!("externalSecrets.enabled={stores}"),
         ])
         .arg(root().join("deploy/helm/seal"))
         .run()?
@@ -77,11 +79,12 @@ pub(crate) struct Stage<'a> {
     pub(crate) replicas: Vec<Replica<'a>>,
     /// How often a replica ended by itself.
     pub(crate) ended: usize,
+    flags: Vec<&'static str>,
 }
 
 impl<'a> Stage<'a> {
     /// Puts everything there; starts nothing yet.
-    pub(crate) async fn set(plane: &'a ControlPlane) -> anyhow::Result<Self> {
+    pub(crate) async fn set(plane: &'a ControlPlane, more_flags: &[&'static str]) -> anyhow::Result<Self> {
         demand_clocks()?;
         let client = plane.client(ADMIN).await?;
         for namespace in NAMESPACES {
@@ -101,20 +104,21 @@ impl<'a> Stage<'a> {
             client,
             replicas,
             ended: 0,
+            flags: FLAGS.iter().chain(more_flags).copied().collect(),
         })
     }
 
     /// Starts all replicas.
     pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
         for replica in &mut self.replicas {
-            replica.start(&FLAGS, None).await?;
+            replica.start(&self.flags, None).await?;
         }
         Ok(())
     }
 
     /// Starts one replica again.
     pub(crate) async fn start_again(&mut self, at: usize, clock_ahead: Option<u32>) -> anyhow::Result<()> {
-        self.replicas[at].start(&FLAGS, clock_ahead).await
+        self.replicas[at].start(&self.flags, clock_ahead).await
     }
 
     /// Does what a kubelet does, and lets replicas go on whose time has come (or all, at once). Tells of
