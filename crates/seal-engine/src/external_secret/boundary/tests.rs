@@ -102,7 +102,8 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    // GHSA-77v3-r3jw-j2v2, CVE-2026-42875 and their like, whatever the combination.
+    // GHSA-wv26-88m5-6h59 (CVE-2026-42875): a caProvider that named another namespace was read from there. Whatever
+    // the combination, and whatever is referred to: Secrets, ConfigMaps and ServiceAccounts all come through here.
     #[test]
     fn a_secret_store_never_reads_outside_its_own_namespace(
         own in name(), asker in name(), named in proptest::option::of(name()),
@@ -139,6 +140,48 @@ proptest! {
         let part = lets_in(&condition, &namespace, &labels(&[]), Anchoring::Part);
         if let (Ok(true), Ok(part)) = (whole, part) {
             prop_assert!(part);
+        }
+    }
+
+    // GHSA-fcxq-v2r3-cc8h: labels that selected across all namespaces. Here labels say which namespaces a store lets
+    // in, and they are those of the asker's own: whoever has none of them is let in by none of these conditions.
+    #[test]
+    fn labels_let_in_only_the_namespace_that_has_them(
+        wanted in proptest::collection::btree_map("[a-b]", "[x-z]", 1..3),
+        had in proptest::collection::btree_map("[a-b]", "[x-z]", 0..3),
+        namespace in name(),
+    ) {
+        let condition = [NamespaceCondition {
+            namespace_selector: Some(LabelSelector {
+                match_labels: Some(wanted.clone()),
+                match_expressions: None,
+            }),
+            ..NamespaceCondition::default()
+        }];
+        let expected = wanted.iter().all(|(key, value)| had.get(key) == Some(value));
+        for anchoring in [Anchoring::Whole, Anchoring::Part] {
+            prop_assert_eq!(lets_in(&condition, &namespace, &had, anchoring).unwrap(), expected);
+        }
+    }
+
+    // Whatever the conditions are, whom none of them names is not let in, and one more condition never shuts out whom
+    // the others let in.
+    #[test]
+    fn only_who_is_named_is_let_in(
+        named in proptest::collection::vec(name(), 1..4),
+        patterns in proptest::collection::vec("[a-c]{1,2}", 0..3),
+        namespace in name(),
+    ) {
+        let conditions: Vec<NamespaceCondition> = named
+            .iter()
+            .map(|named| names(&[named]))
+            .chain(patterns.iter().map(|expression| pattern(expression)))
+            .collect();
+        let expected = named.contains(&namespace) || patterns.contains(&namespace);
+        prop_assert_eq!(let_in(&conditions, &namespace), expected);
+        for count in 1..conditions.len() {
+            let fewer = let_in(&conditions[..count], &namespace);
+            prop_assert!(!fewer || expected);
         }
     }
 }
