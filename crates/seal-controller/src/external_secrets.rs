@@ -34,6 +34,7 @@ use crate::known::{Key, Known, Versioned};
 use crate::queue::{Lane, Queue};
 use crate::settings::{Settings, Watched};
 use clients::Clients;
+use credentials::Audience;
 use dependents::Dependents;
 pub(crate) use start::Part;
 use stores::Stores;
@@ -131,6 +132,10 @@ impl ExternalSecrets {
             true => Reach::AlsoLoopback,
             false => Reach::Network,
         };
+        let audience = match chosen.require_token_audience {
+            true => Audience::Named,
+            false => Audience::Anybody,
+        };
         let secrets = Arc::new(Known::default());
         Self {
             choices: Choices {
@@ -159,7 +164,7 @@ impl ExternalSecrets {
             stores: Stores::default(),
             dependents: Dependents::default(),
             store_dependents: Dependents::default(),
-            clients: Clients::new(client.clone(), reach, Arc::clone(&secrets), told),
+            clients: Clients::new(client.clone(), reach, audience, Arc::clone(&secrets), told),
             secrets,
             queue: Arc::clone(&part.queue),
             validations: Arc::clone(&part.validations),

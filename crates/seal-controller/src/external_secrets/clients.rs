@@ -15,7 +15,7 @@ use seal_providers::{Health, Reach, SecretsClient, StoreError};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::credentials::{Credentials, Interest, Lacking};
+use super::credentials::{Audience, Credentials, Interest, Lacking};
 use super::dependents::Thing;
 use super::stores::Store;
 use super::vault;
@@ -30,6 +30,7 @@ const UNWATCHED: Duration = Duration::from_secs(300);
 pub(crate) struct Clients {
     cluster: Client,
     reach: Reach,
+    audience: Audience,
     /// The versions of the Secrets that stores refer to.
     secrets: Arc<Known<SecretVersion>>,
     interest: Interest,
@@ -58,12 +59,14 @@ impl Clients {
     pub(crate) fn new(
         cluster: Client,
         reach: Reach,
+        audience: Audience,
         secrets: Arc<Known<SecretVersion>>,
         told: UnboundedSender<(Key, Health)>,
     ) -> Self {
         Self {
             cluster,
             reach,
+            audience,
             secrets,
             interest: Interest::default(),
             told,
@@ -96,6 +99,8 @@ impl Clients {
                 false => "".into(),
             },
         };
+        // Nothing of the asker's own goes into a client that others share.
+        let asker = Arc::clone(&identity.asker);
         let place = Arc::clone(self.lock().entry(identity).or_default());
         // Whoever comes second waits for the first one's client.
         let mut place = place.lock().await;
@@ -106,13 +111,14 @@ impl Clients {
         if let Some(outdated) = place.take() {
             tokio::spawn(async move { outdated.client.close().await });
         }
-        let mut made = self.make(store, &provider, asker, looked_at).await?;
+        let mut made = self.make(store, &provider, &asker, looked_at).await?;
         // What changed while it was read.
         for _ in 0..READINGS {
             if self.is_current(&made, store) {
                 break;
             }
-            let outdated = std::mem::replace(&mut made, self.make(store, &provider, asker, looked_at).await?);
+            let outdated =
+                std::mem::replace(&mut made, self.make(store, &provider, &asker, looked_at).await?);
             outdated.client.close().await;
         }
         Ok(Arc::clone(&place.insert(made).client))
@@ -164,7 +170,7 @@ impl Clients {
             namespace: store.namespace(),
             asker,
         };
-        let mut credentials = Credentials::new(&self.cluster, place, &self.interest);
+        let mut credentials = Credentials::new(&self.cluster, place, &self.interest, self.audience);
         let client = self.connect(provider, &mut credentials).await;
         let things = credentials.into_things();
         looked_at.extend(things.keys().cloned());

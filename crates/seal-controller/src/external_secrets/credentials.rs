@@ -29,8 +29,20 @@ pub(super) struct Credentials<'a> {
     client: &'a Client,
     place: Place<'a>,
     interest: &'a Interest,
+    audience: Audience,
     read: BTreeMap<(Holder, Key), BTreeMap<String, Plaintext>>,
     things: BTreeMap<Thing, Option<SecretVersion>>,
+}
+
+/// Whether tokens of ServiceAccounts are minted that no audience bounds: what is not bound to a store, the API server
+/// takes too (S2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// They are, as upstream does: roles of Vault may count on it.
+    #[default]
+    Anybody,
+    /// They are not.
+    Named,
 }
 
 /// What stores refer to: of its changes the watch must tell from before the first reading on, or one that comes
@@ -69,11 +81,17 @@ impl std::convert::From<Fault> for Lacking {
 
 impl<'a> Credentials<'a> {
     /// For the store in that place.
-    pub(super) fn new(client: &'a Client, place: Place<'a>, interest: &'a Interest) -> Self {
+    pub(super) fn new(
+        client: &'a Client,
+        place: Place<'a>,
+        interest: &'a Interest,
+        audience: Audience,
+    ) -> Self {
         Self {
             client,
             place,
             interest,
+            audience,
             read: BTreeMap::new(),
             things: BTreeMap::new(),
         }
@@ -135,6 +153,11 @@ impl<'a> Credentials<'a> {
         let namespace = self.namespace(account.namespace.as_deref())?;
         let (client, name) = (self.client.clone(), account.name.clone());
         let audiences: Vec<String> = account.audiences.iter().chain(audiences).cloned().collect();
+        if audiences.is_empty() && self.audience == Audience::Named {
+            return Err(unusable(
+                "serviceAccountRef has no audiences, and --require-token-audience asks for one",
+            ));
+        }
         Ok(Arc::new(move || {
             let (client, namespace, name) = (client.clone(), namespace.clone(), name.clone());
             let audiences = audiences.clone();

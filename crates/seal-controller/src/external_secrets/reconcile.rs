@@ -215,6 +215,15 @@ impl ExternalSecrets {
                 Ok(same.then_some(None))
             }
             None if object.status.is_none() => Ok(None),
+            // A record that is none of ours may have been forged, and then the hash is no proof either: anybody can work
+            // it out (S14).
+            None if object
+                .status
+                .as_ref()
+                .is_some_and(|status| status.record.is_some()) =>
+            {
+                Ok(None)
+            }
             None => {
                 let Some(found) = self.look(&target).await? else {
                     return Ok(None);

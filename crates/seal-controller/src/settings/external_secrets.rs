@@ -16,6 +16,9 @@ pub struct ExternalSecrets {
     /// Let stores be on the controller's own machine: for sidecars and trials
     #[arg(long, env = "SEALED_SECRETS_STORES_ON_LOOPBACK", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub stores_on_loopback: bool,
+    /// Refuse stores whose serviceAccountRef names no audience: without one, the API server takes the token too
+    #[arg(long, env = "SEALED_SECRETS_REQUIRE_TOKEN_AUDIENCE", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub require_token_audience: bool,
     /// Let namespaceRegexes of a ClusterSecretStore match any part of a namespace's name, as upstream does
     #[arg(long, env = "SEALED_SECRETS_UNANCHORED_NAMESPACE_REGEXES", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub unanchored_namespace_regexes: bool,

@@ -38,6 +38,7 @@
   "rate-limit" .Values.rateLimit
   "rate-limit-burst" .Values.rateLimitBurst
   "require-existing-key" (.Values.requireExistingKey | ternary "true" "")
+  "require-token-audience" (and .Values.externalSecrets.enabled .Values.externalSecrets.requireTokenAudience | ternary "true" "")
   "skip-recreate" .Values.skipRecreate
   "update-status" .Values.updateStatus -}}
 {{- range $flag, $value := $flags -}}
