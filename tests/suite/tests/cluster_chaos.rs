@@ -1,4 +1,4 @@
-//! A minute of `cargo xtask chaos` from a fixed seed, or more on a slow machine: its judge has nothing to
+//! A minute and a half of `cargo xtask chaos` from fixed seeds, or more on a slow machine: its judge has nothing to
 //! say, and has had something to judge. Longer runs and other seeds are for people and schedules.
 
 use std::time::Duration;
@@ -10,8 +10,18 @@ const DEADLINE: Duration = Duration::from_secs(1500);
 
 #[test]
 fn a_minute_of_chaos_ends_with_every_secret_right_and_none_that_ever_was_wrong() {
+    ends_well(&["--for", "60s", "--seed", "1"]);
+}
+
+#[test]
+fn half_a_minute_of_chaos_with_a_store_ends_as_well() {
+    ends_well(&["--for", "30s", "--seed", "2", "--stores"]);
+}
+
+fn ends_well(arguments: &[&str]) {
     let chaos = Program::new(env!("CARGO"))
-        .args(["xtask", "chaos", "--for", "60s", "--seed", "1", "--judged", "50"])
+        .args(["xtask", "chaos", "--judged", "50"])
+        .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR").as_ref())
         .deadline(DEADLINE)
         .run()

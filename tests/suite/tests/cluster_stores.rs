@@ -6,6 +6,7 @@
 mod stores {
     mod accounts;
     mod behaviour;
+    mod captured;
     mod entries;
     mod faults;
     mod ground;

@@ -331,3 +331,39 @@ async fn a_new_object_is_synced_while_more_objects_than_workers_wait_for_a_store
     place.ready("stuck-0", "False").await;
     store.process().resume().unwrap();
 }
+
+/// S14: upstream's hash is nobody's proof, since anybody can work it out.
+#[tokio::test]
+async fn an_older_value_that_is_put_back_with_its_hash_is_replaced_and_a_forged_record_proves_nothing() {
+    let place = Place::new("replayed").await;
+    for (name, text) in [("app", "one"), ("other", "x")] {
+        place.write(name, &json!({"a": text})).await;
+        let path = format!("replayed/{name}");
+        place.external(name, json!({"data": data(&path)})).await;
+        place.holds(name, "a", text).await;
+    }
+    let old = place.secrets().get("app").await.unwrap();
+    place.write("app", &json!({"a": "two"})).await;
+    let force = |number: &str| json!({"metadata": {"annotations": {"force-sync": number}}});
+    place.patch("ExternalSecret", "app", force("1")).await;
+    place.holds("app", "a", "two").await;
+    let hash = "reconcile.external-secrets.io/data-hash";
+    let annotations = old.metadata.annotations.unwrap();
+    let put_back = json!({"data": old.data, "metadata": {"annotations": {hash: annotations[hash]}}});
+    place.patch_secret("app", put_back.clone()).await;
+    place.holds("app", "a", "two").await;
+
+    // The record of another object, and its own with another Secret in it.
+    place.ready("other", "True").await;
+    let other = place.objects().get("other").await.unwrap().status.unwrap();
+    let params = kube::api::PatchParams::default();
+    let forged = json!({"status": {"record": other.record}});
+    let forged = kube::api::Patch::Merge(forged);
+    place
+        .objects()
+        .patch_status("app", &params, &forged)
+        .await
+        .unwrap();
+    place.patch_secret("app", put_back).await;
+    place.holds("app", "a", "two").await;
+}

@@ -185,3 +185,39 @@ async fn what_a_template_draws_stays_the_same_over_refreshes_and_drift() {
         .await;
     assert_eq!(value(&secret, "x"), Some(drawn));
 }
+
+/// S17: a template that would never end, or grow without bounds, is refused while a neighbour is served.
+#[tokio::test]
+async fn templates_that_never_end_are_refused_and_keep_nobody_waiting() {
+    let place = Place::new("bombs").await;
+    place.write("app", &json!({"a": "one"})).await;
+    let bombs = [
+        "{{ range until 1000000000 }}x{{ end }}",
+        "{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}",
+        "{{ repeat 1000000000 .a }}",
+        "{{ define \"t\" }}{{ template \"t\" . }}{{ end }}{{ template \"t\" . }}",
+        "{{ $x := .a }}{{ range until 60 }}{{ $x = print $x $x }}{{ end }}{{ $x }}",
+        "{{ randAlphaNum 2000000000 }}",
+        "{{ derivePassword 1 \"long\" (repeat 1000000 .a) \"u\" \"s\" }}{{ range until 100000 }}{{ derivePassword 1 \"long\" .a \"u\" \"s\" }}{{ end }}",
+        "{{ range until 100000 }}{{ bcrypt $.a }}{{ end }}",
+        "{{ genPrivateKey \"rsa\" }}{{ range until 100000 }}{{ genPrivateKey \"rsa\" }}{{ end }}",
+    ];
+    for (number, bomb) in bombs.iter().enumerate() {
+        let template = json!({"data": {"x": bomb}});
+        let spec = json!({"target": {"template": template}, "data": data("bombs/app")});
+        place.external(&format!("bomb-{number}"), spec).await;
+    }
+    place
+        .external("neighbour", json!({"data": data("bombs/app")}))
+        .await;
+    place.holds("neighbour", "a", "one").await;
+    for number in 0..bombs.len() {
+        let name = format!("bomb-{number}");
+        let (_, message) = place.ready(&name, "False").await;
+        assert!(
+            message.starts_with("could not update secret"),
+            "{name}: {message}"
+        );
+        assert!(place.secrets().get_opt(&name).await.unwrap().is_none(), "{name}");
+    }
+}
