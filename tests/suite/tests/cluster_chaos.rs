@@ -1,6 +1,7 @@
 //! A minute and a half of `cargo xtask chaos` from fixed seeds, or more on a slow machine: its judge has nothing to
 //! say, and has had something to judge. Longer runs and other seeds are for people and schedules.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use seal_testbed::Program;
@@ -18,7 +19,11 @@ fn half_a_minute_of_chaos_with_a_store_ends_as_well() {
     ends_well(&["--for", "30s", "--seed", "2", "--stores"]);
 }
 
+// Two at a time would disturb each other more than their scripts do.
+static ALONE: Mutex<()> = Mutex::new(());
+
 fn ends_well(arguments: &[&str]) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let chaos = Program::new(env!("CARGO"))
         .args(["xtask", "chaos", "--judged", "50"])
         .args(arguments)
