@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `client` | the joint and its words: [`Asker`], [`RemotePath`], [`Answer`], [`Found`] |
 //! | `error`, `words` | [`StoreError`] by whose fault it is; a store's words made harmless |
+//! | `meter` | who counts requests |
 //! | `allowed` | which paths a namespace may read |
 
 mod allowed;
@@ -13,6 +14,8 @@ mod client;
 mod error;
 #[cfg(feature = "network")]
 mod governor;
+#[cfg(feature = "network")]
+mod meter;
 #[cfg(feature = "network")]
 mod network;
 #[cfg(feature = "network")]
@@ -29,5 +32,7 @@ pub use client::{
 pub use error::{Blame, Call, StoreError};
 #[cfg(feature = "network")]
 pub use governor::Limits;
+#[cfg(feature = "network")]
+pub use meter::Meter;
 #[cfg(feature = "network")]
 pub use network::{Address, ClientCertificate, Reach, Timeouts, Trust};

@@ -1,7 +1,7 @@
 //! One request to Vault or OpenBao: its headers, its turn, and what a status that is not success means. Which token
 //! it carries is decided elsewhere.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use zeroize::Zeroizing;
@@ -11,8 +11,9 @@ use super::{
     settings::{Login, VaultSettings},
 };
 use crate::{
-    Call, StoreError,
+    Call, Meter, StoreError,
     governor::Governor,
+    meter::metered,
     network::{Exchange, Http, Redirects, Reply, secret_header},
     words::harmless,
 };
@@ -28,6 +29,7 @@ const INDEX: HeaderName = HeaderName::from_static("x-vault-index");
 pub(super) struct Line {
     http: Http,
     pub(super) governor: Governor,
+    meter: Option<Arc<dyn Meter>>,
     common: HeaderMap,
     namespace: Option<HeaderValue>,
     login_namespace: Option<HeaderValue>,
@@ -126,6 +128,7 @@ impl Line {
         Ok(Self {
             http,
             governor: Governor::new(settings.limits),
+            meter: settings.meter.clone(),
             common,
             namespace,
             login_namespace,
@@ -152,6 +155,7 @@ impl Line {
             asker,
             ..
         } = ask;
+        let verb = call.verb;
         let request = async {
             let exchange = Exchange {
                 method,
@@ -172,6 +176,7 @@ impl Line {
                 .unwrap_or(call.clone());
             Err(self.refused(&call, &reply, known))
         };
+        let request = metered(self.meter.as_deref(), verb, request);
         self.governor.run(asker, request).await
     }
 

@@ -9,7 +9,7 @@ use seal_core::Plaintext;
 use zeroize::Zeroizing;
 
 use super::KvVersion;
-use crate::{Address, ClientCertificate, Limits, Reach, StoreError, Timeouts, Trust};
+use crate::{Address, ClientCertificate, Limits, Meter, Reach, StoreError, Timeouts, Trust};
 
 /// Makes a token of somebody's for a login, such as a service account's. Called once a login, since such tokens are
 /// short-lived; its errors are [`StoreError::Credentials`].
@@ -48,6 +48,8 @@ pub struct VaultSettings {
     pub timeouts: Timeouts,
     /// How much is asked of it.
     pub limits: Limits,
+    /// Who counts what is asked.
+    pub meter: Option<Arc<dyn Meter>>,
 }
 
 impl VaultSettings {
@@ -69,6 +71,7 @@ impl VaultSettings {
             reach: Reach::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            meter: None,
         }
     }
 }
