@@ -31,6 +31,7 @@ use seal_providers::{Health, Reach};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::known::{Key, Known, Versioned};
+use crate::metrics::external_secrets::ExternalSecretMetrics;
 use crate::queue::{Lane, Queue};
 use crate::settings::{Settings, Watched};
 use clients::Clients;
@@ -76,6 +77,7 @@ pub(crate) struct ExternalSecrets {
     dependents: Dependents,
     store_dependents: Dependents,
     clients: Clients,
+    metrics: Arc<ExternalSecretMetrics>,
     /// Objects to be looked at.
     queue: Arc<Queue<Key>>,
     /// Stores to be validated.
@@ -164,7 +166,15 @@ impl ExternalSecrets {
             stores: Stores::default(),
             dependents: Dependents::default(),
             store_dependents: Dependents::default(),
-            clients: Clients::new(client.clone(), reach, audience, Arc::clone(&secrets), told),
+            clients: Clients::new(
+                client.clone(),
+                reach,
+                audience,
+                Arc::clone(&secrets),
+                told,
+                Arc::clone(&part.metrics),
+            ),
+            metrics: Arc::clone(&part.metrics),
             secrets,
             queue: Arc::clone(&part.queue),
             validations: Arc::clone(&part.validations),

@@ -3,16 +3,16 @@
 //! A label never holds what an object's author could make endlessly many of, but for the object's
 //! own name: its series ends with it.
 
+pub(crate) mod external_secrets;
+
 use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -21,6 +21,7 @@ use prometheus_client::registry::Registry;
 use seal_api::{SealedSecret, SealedSecretStatus, annotations};
 use seal_cluster::keys::KeyState;
 
+use self::external_secrets::ExternalSecretMetrics;
 use crate::known::Key;
 use crate::queue::Backlog;
 use crate::sealing_keys::ListedKey;
@@ -98,6 +99,7 @@ pub(crate) struct Metrics {
     not_before: Family<KeyLabels, Gauge>,
     not_after: Family<KeyLabels, Gauge>,
     backup_stale: Gauge,
+    of_external_secrets: Option<Arc<ExternalSecretMetrics>>,
 }
 
 impl Default for Metrics {
@@ -126,6 +128,7 @@ impl Default for Metrics {
             not_before: Family::default(),
             not_after: Family::default(),
             backup_stale: Gauge::default(),
+            of_external_secrets: None,
         };
         registry.register("build_info", "Build information", build);
         registry.register(
@@ -161,7 +164,7 @@ impl Default for Metrics {
         );
         registry.register(
             "queue_depth",
-            "How many SealedSecrets are due and not being looked at",
+            "How many objects are due and not being looked at",
             metrics.queue_depth.clone(),
         );
         registry.register(
@@ -198,6 +201,14 @@ impl Metrics {
     pub(crate) fn nameless(self) -> Self {
         Self {
             nameless: true,
+            ..self
+        }
+    }
+
+    /// The same with those of ExternalSecrets.
+    pub(crate) fn and_of_external_secrets(self, those: Arc<ExternalSecretMetrics>) -> Self {
+        Self {
+            of_external_secrets: Some(those),
             ..self
         }
     }
@@ -314,6 +325,9 @@ impl Metrics {
         if !leads {
             self.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
             self.conditions.clear();
+            if let Some(those) = &self.of_external_secrets {
+                those.leads_no_longer();
+            }
         }
     }
 
@@ -329,10 +343,15 @@ impl Metrics {
     /// The OpenMetrics text.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        if encode(&mut text, &self.registry).is_err() {
+        let written =
+            encode_registry(&mut text, &self.registry).and_then(|()| match &self.of_external_secrets {
+                Some(those) => those.write(&mut text),
+                None => Ok(()),
+            });
+        if written.is_err() {
             text.clear();
-            text.write_str("# EOF\n").expect("a String takes any text");
         }
+        encode_eof(&mut text).expect("a String takes any text");
         text
     }
 }

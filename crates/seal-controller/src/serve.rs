@@ -56,9 +56,14 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
             "this is no pod and POD_NAMESPACE is not set: sealing keys and Lease are kept in this namespace"
         );
     }
-    let metrics = Arc::new(match settings.metrics_omit_secret_labels {
+    let metrics = match settings.metrics_omit_secret_labels {
         true => Metrics::default().nameless(),
         false => Metrics::default(),
+    };
+    let external = Part::of(&settings);
+    let metrics = Arc::new(match &external {
+        Some(part) => metrics.and_of_external_secrets(Arc::clone(&part.metrics)),
+        None => metrics,
     });
     // The error repeats its own cause.
     let config = Config::infer().await.map_err(|error| {
@@ -67,7 +72,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         )
     })?;
     let mut election = Election::stand(config, &settings, Arc::clone(&metrics))?;
-    let result = run(Arc::clone(&settings), metrics, &mut election, ended).await;
+    let result = run(Arc::clone(&settings), (metrics, external), &mut election, ended).await;
     election.resign().await;
     info!("ended");
     result
@@ -75,13 +80,13 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
 
 async fn run(
     settings: Arc<Settings>,
-    metrics: Arc<Metrics>,
+    measured: (Arc<Metrics>, Option<Part>),
     election: &mut Election,
     ended: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let mut ended = pin!(ended);
     let mut running = tokio::select! {
-        running = Running::start(settings, metrics, election) => running?,
+        running = Running::start(settings, measured, election) => running?,
         () = &mut ended => return Ok(()),
     };
     // A controller that lives on without its watches or keys would look healthy and do nothing.
@@ -106,7 +111,7 @@ struct Running {
 impl Running {
     async fn start(
         settings: Arc<Settings>,
-        metrics: Arc<Metrics>,
+        (metrics, external): (Arc<Metrics>, Option<Part>),
         election: &Election,
     ) -> anyhow::Result<Self> {
         let told = signal(SignalKind::user_defined1())?;
@@ -116,7 +121,6 @@ impl Running {
         let (client, mut leadership) = (election.client.clone(), election.leadership.clone());
         let current = watch::Sender::new(None);
         let queue = Arc::new(Queue::default());
-        let external = settings.external_secrets.external_secrets.then(Part::default);
         let ready = Arc::new(AtomicBool::new(false));
         let shown = Shown {
             keys: current.subscribe(),

@@ -32,6 +32,9 @@ pub(crate) trait Told: Send + Sync + 'static {
     /// Whether all of that stage has been listed in `scopes`.
     fn has_listed(&self, stage: usize, scopes: &[Scope]) -> bool;
 
+    /// Everything has been listed, and a lead begins. Whoever has more queues than that of the objects takes them up.
+    fn resume(&self, _term: u64) {}
+
     /// All objects that there are.
     fn keys(&self) -> Vec<Key>;
 
@@ -118,6 +121,7 @@ impl<T: Told> Watches<T> {
             .send_if_modified(|begun| std::mem::replace(begun, term) != term);
         if let Some(term) = term.filter(|_| begins) {
             self.queue.resume(term);
+            self.told.resume(term);
             // Each object once, also what has not changed since: whoever leads tells of all of them.
             for key in self.told.keys() {
                 self.queue.add(key, Lane::Backlog);
@@ -169,8 +173,8 @@ mod tests {
 
     use super::*;
 
-    // Of whose objects one was made, changed and deleted.
-    struct OneIsGone;
+    // Of whose objects one was made, changed and deleted; with a second queue.
+    struct OneIsGone(Arc<Queue<Key>>);
 
     fn key(name: &str) -> Key {
         Key {
@@ -181,6 +185,10 @@ mod tests {
 
     impl Told for OneIsGone {
         fn list_anew(&self) {}
+
+        fn resume(&self, term: u64) {
+            self.0.resume(term);
+        }
 
         fn open(&self, stage: usize, _: &[Scope]) -> Option<Changes> {
             let news =
@@ -201,12 +209,13 @@ mod tests {
         }
     }
 
-    async fn heard(standing: Standing) -> Arc<Queue<Key>> {
+    async fn heard(standing: Standing) -> [Arc<Queue<Key>>; 2] {
         let standing = watch::Sender::new(standing);
-        let queue = Arc::new(Queue::default());
+        let (queue, other) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
+        other.add(key("other"), Lane::News);
         let watches = Watches {
             scopes: vec![Scope::Cluster],
-            told: OneIsGone,
+            told: OneIsGone(Arc::clone(&other)),
             queue: Arc::clone(&queue),
             begin: watch::Sender::new(None),
             ready: Arc::default(),
@@ -214,14 +223,19 @@ mod tests {
         };
         queue.resume(1);
         watches.listen().await;
-        queue
+        [queue, other]
     }
 
     #[tokio::test]
     async fn who_waits_keeps_nothing_of_objects_that_are_gone_and_who_leads_looks_at_all() {
-        let waiting = heard(Standing::Waits { holder: None }).await;
+        let [waiting, _] = heard(Standing::Waits { holder: None }).await;
         assert_eq!(waiting.backlog(1).depth, 0);
-        let leading = heard(Standing::Leads { term: 1 }).await;
+        let [leading, other] = heard(Standing::Leads { term: 1 }).await;
         assert_eq!(leading.backlog(1).depth, 2);
+        assert_eq!(
+            other.backlog(1).depth,
+            1,
+            "what waits in the other queue counts too"
+        );
     }
 }

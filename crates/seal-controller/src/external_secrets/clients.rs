@@ -20,6 +20,7 @@ use super::dependents::Thing;
 use super::stores::Store;
 use super::vault;
 use crate::known::{Key, Known};
+use crate::metrics::external_secrets::{ExternalSecretMetrics, StoreMeter};
 
 // More often than this nobody changes credentials at a stretch.
 const READINGS: usize = 3;
@@ -36,6 +37,7 @@ pub(crate) struct Clients {
     interest: Interest,
     /// Who hears of stores that answer no longer, or again.
     told: UnboundedSender<(Key, Health)>,
+    metrics: Arc<ExternalSecretMetrics>,
     all: Mutex<HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>>,
 }
 
@@ -62,6 +64,7 @@ impl Clients {
         audience: Audience,
         secrets: Arc<Known<SecretVersion>>,
         told: UnboundedSender<(Key, Health)>,
+        metrics: Arc<ExternalSecretMetrics>,
     ) -> Self {
         Self {
             cluster,
@@ -70,6 +73,7 @@ impl Clients {
             secrets,
             interest: Interest::default(),
             told,
+            metrics,
             all: Mutex::default(),
         }
     }
@@ -171,11 +175,13 @@ impl Clients {
             asker,
         };
         let mut credentials = Credentials::new(&self.cluster, place, &self.interest, self.audience);
-        let client = self.connect(provider, &mut credentials).await;
+        let key = Key::of(&store.metadata);
+        let meter = self.metrics.meter(&key, upstreams_name(provider));
+        let client = self.connect(provider, &mut credentials, &meter).await;
         let things = credentials.into_things();
         looked_at.extend(things.keys().cloned());
         let client = client?;
-        self.listen(Key::of(&store.metadata), client.as_ref());
+        self.listen(key, client.as_ref(), meter);
         Ok(Made {
             uid: store.metadata.uid.clone(),
             generation: store.metadata.generation,
@@ -189,10 +195,12 @@ impl Clients {
         &self,
         provider: &Provider,
         credentials: &mut Credentials<'_>,
+        meter: &Arc<StoreMeter>,
     ) -> Result<Arc<dyn SecretsClient>, Lacking> {
         Ok(match provider {
             Provider::Vault(vault) => {
-                let settings = vault::settings(vault, credentials, self.reach).await?;
+                let mut settings = vault::settings(vault, credentials, self.reach).await?;
+                settings.meter = Some(Arc::<StoreMeter>::clone(meter));
                 Arc::new(VaultClient::new(settings).map_err(|error| refused(&error))?)
             }
             Provider::Kubernetes(_) => return Err(unsupported("kubernetes")),
@@ -203,14 +211,23 @@ impl Clients {
 
     // Those who wait for a store that is down are not left to their own pauses, and that it is down is told before its
     // next validation. Ends with the client.
-    fn listen(&self, store: Key, client: &dyn SecretsClient) {
+    fn listen(&self, store: Key, client: &dyn SecretsClient, meter: Arc<StoreMeter>) {
         let (mut health, told) = (client.health(), self.told.clone());
         tokio::spawn(async move {
+            let mut is_down = false;
             while health.changed().await.is_ok() {
                 let news = *health.borrow_and_update();
+                let now = news == Health::Down;
+                if now != is_down {
+                    is_down = now;
+                    meter.is_down(now);
+                }
                 if told.send((store.clone(), news)).is_err() {
                     return;
                 }
+            }
+            if is_down {
+                meter.is_down(false);
             }
         });
     }
@@ -242,6 +259,16 @@ fn refers_to_asker(provider: &Provider) -> bool {
     match provider {
         Provider::Vault(vault) => vault::refers_to_asker(vault),
         Provider::Kubernetes(_) | Provider::Webhook(_) | Provider::Fake(_) => false,
+    }
+}
+
+// In metrics.
+fn upstreams_name(provider: &Provider) -> &'static str {
+    match provider {
+        Provider::Vault(_) => "HashiCorp/Vault",
+        Provider::Kubernetes(_) => "Kubernetes",
+        Provider::Webhook(_) => "Webhook",
+        Provider::Fake(_) => "Fake",
     }
 }
 

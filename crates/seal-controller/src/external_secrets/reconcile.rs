@@ -32,6 +32,7 @@ use super::prepare::{Prepared, prepare};
 use super::stores::key_of;
 use super::{ExternalSecrets, Memory, Seen};
 use crate::known::Key;
+use crate::metrics::external_secrets::Look;
 use crate::queue::{Again, Lane};
 use crate::workers::Reconcile;
 
@@ -69,9 +70,22 @@ impl Attempt {
 
 impl Reconcile for ExternalSecrets {
     async fn reconcile(&self, key: &Key, _: Lane) -> Again {
+        let begin = Instant::now();
+        let (again, look) = self.look_after(key).await;
+        match (look, self.objects.find(key)) {
+            (Some(look), Some(seen)) => self.measure(key, &seen.object, look, begin.elapsed()),
+            _ => self.metrics.forget(key),
+        }
+        again
+    }
+}
+
+impl ExternalSecrets {
+    // When to look again, and what the look came to, if it is for us to look.
+    async fn look_after(&self, key: &Key) -> (Again, Option<Look>) {
         let Some(seen) = self.objects.find(key) else {
             self.forget(key);
-            return Again::Never;
+            return (Again::Never, None);
         };
         if !self.is_ours(&seen.object) {
             // Its store may become ours.
@@ -79,22 +93,20 @@ impl Reconcile for ExternalSecrets {
             let mut things: BTreeSet<Thing> = references(&seen.object).map(of).collect();
             things.insert(Thing::Secret(seen.target()));
             self.dependents.looks_at(key, things);
-            return Again::OnChange;
+            return (Again::OnChange, None);
         }
         // On its way out: the garbage collector takes the Secret along.
         if seen.object.metadata.deletion_timestamp.is_some() {
             return match self.let_go(&seen.object).await {
-                Ok(()) => Again::OnChange,
+                Ok(()) => (Again::OnChange, None),
                 Err(fault) => {
                     warn!(key = %key, "cannot be let go: {}", fault.sentence());
-                    Again::AfterAPause
+                    (Again::AfterAPause, Some(Look::Failed))
                 }
             };
         }
         let now = Timestamp::now();
-        let rules = RefreshRules {
-            zero_is_never: self.choices.zero_is_never,
-        };
+        let rules = self.rules();
         let attempt = if !seen.readable {
             Attempt::failed(Stage::Data, vec![Fault::new(&catalogue::UNREADABLE)])
         } else {
@@ -105,22 +117,26 @@ impl Reconcile for ExternalSecrets {
                 Ok(Some(taken_over)) if !matches!(due, Refresh::Now(_)) && is_ready(&object) => {
                     let Some(record) = taken_over else {
                         debug!(key = %key, "nothing is due");
-                        return appointment(due, now);
+                        return (appointment(due, now), Some(Look::Nothing));
                     };
                     // Upstream left it right: only what we remember is written.
                     self.take_over(key, &seen, record, now).await;
-                    return appointment(due, now);
+                    return (appointment(due, now), Some(Look::Nothing));
                 }
                 Ok(_) => self.attempt(key, &seen.object, record, now).await,
                 Err(fault) => Attempt::failed(Stage::Update, vec![fault]),
             }
         };
         let told = self.tell(key, &seen, &attempt, now).await;
+        let look = match attempt.outcome {
+            Outcome::Done(_) => Look::Synced,
+            Outcome::Failed(..) => Look::Failed,
+        };
         let Some(seen) = self.objects.find(key).filter(|_| told) else {
-            return Again::AfterAPause;
+            return (Again::AfterAPause, Some(look));
         };
         let due = refresh(&self.as_remembered(key, &seen.object), Timestamp::now(), rules);
-        match attempt.outcome {
+        let again = match attempt.outcome {
             Outcome::Done(_) => appointment(due, now),
             Outcome::Failed(_, faults)
                 if faults.iter().all(waits_for_a_change) && !self.dependents.looks_at_unwatched(key) =>
@@ -132,7 +148,27 @@ impl Reconcile for ExternalSecrets {
                 })
             }
             Outcome::Failed(..) => Again::AfterAPause,
+        };
+        (again, Some(look))
+    }
+
+    fn rules(&self) -> RefreshRules {
+        RefreshRules {
+            zero_is_never: self.choices.zero_is_never,
         }
+    }
+
+    fn measure(&self, key: &Key, object: &ExternalSecret, look: Look, took: Duration) {
+        let now = Timestamp::now();
+        let object = self.as_remembered(key, object);
+        let due = match refresh(&object, now, self.rules()) {
+            Refresh::Now(_) => Some(now),
+            Refresh::At(time) => Some(time),
+            Refresh::OnChange | Refresh::Never => None,
+        };
+        let ready = object.status.is_some().then(|| is_ready(&object));
+        self.metrics
+            .looked_at(key, &object.metadata, ready, (look, took), due);
     }
 }
 

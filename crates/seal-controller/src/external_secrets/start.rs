@@ -14,7 +14,9 @@ use super::validate::Validator;
 use super::watched::ExternalSecretWatches;
 use crate::known::Key;
 use crate::leadership::Leadership;
+use crate::metrics::external_secrets::{ExternalSecretMetrics, Naming};
 use crate::queue::{Lane, Queue};
+use crate::settings::Settings;
 use crate::watches::Watches;
 use crate::workers::Worker;
 
@@ -23,7 +25,7 @@ const WORKERS: usize = 256;
 const VALIDATORS: usize = 8;
 
 /// What others see of this part of the controller.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Part {
     /// Objects to be looked at.
     pub(crate) queue: Arc<Queue<Key>>,
@@ -31,9 +33,27 @@ pub(crate) struct Part {
     pub(crate) validations: Arc<Queue<Key>>,
     /// Whether objects are being taken care of.
     pub(crate) ready: Arc<AtomicBool>,
+    /// What is measured of it.
+    pub(crate) metrics: Arc<ExternalSecretMetrics>,
 }
 
 impl Part {
+    /// Of a controller with these settings, if it is to have one.
+    pub(crate) fn of(settings: &Settings) -> Option<Self> {
+        let chosen = &settings.external_secrets;
+        let naming = match (settings.metrics_omit_secret_labels, chosen.extended_metric_labels) {
+            (true, _) => Naming::Nameless,
+            (false, true) => Naming::Extended,
+            (false, false) => Naming::Named,
+        };
+        chosen.external_secrets.then(|| Self {
+            queue: Arc::default(),
+            validations: Arc::default(),
+            ready: Arc::default(),
+            metrics: Arc::new(ExternalSecretMetrics::new(naming)),
+        })
+    }
+
     /// Starts workers and watches.
     pub(crate) fn start(
         self,

@@ -35,17 +35,23 @@ pub(crate) struct Validator(pub(crate) Arc<ExternalSecrets>);
 impl Reconcile for Validator {
     async fn reconcile(&self, key: &Key, _: Lane) -> Again {
         let Self(this) = self;
+        let begin = Instant::now();
         let Some(store) = this.stores.find(key) else {
             this.store_dependents.forget(key);
+            this.metrics.forget_store(key);
             return Again::Never;
         };
         if !store.is_of_class(&this.choices.class) || store.metadata.deletion_timestamp.is_some() {
+            this.metrics.forget_store(key);
             return Again::OnChange;
         }
         let (state, after) = this.validated(key, &store).await;
+        let ready = !matches!(state, StoreState::Invalid(_));
+        this.metrics
+            .validated(key, &store.metadata, Some(ready), begin.elapsed());
         let told = this.tell_of_store(&store, &state).await;
         let was_valid = is_usable(store.status.as_ref());
-        if !was_valid && !matches!(state, StoreState::Invalid(_)) {
+        if !was_valid && ready {
             this.wake(key, Lane::News);
         }
         match (told, after) {

@@ -87,6 +87,10 @@ impl Told for ExternalSecretWatches {
         }
     }
 
+    fn resume(&self, term: u64) {
+        self.0.validations.resume(term);
+    }
+
     fn keys(&self) -> Vec<Key> {
         self.0.objects.keys()
     }
@@ -113,6 +117,7 @@ impl ExternalSecrets {
         for store in changed {
             if known.find(&store).is_none() {
                 self.clients.forget(&store);
+                self.metrics.forget_store(&store);
             }
             concerned.extend(self.dependents.of(&Thing::Store(store.clone())));
             self.validations.add(store, crate::queue::Lane::News);

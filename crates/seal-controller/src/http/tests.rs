@@ -8,7 +8,7 @@ use seal_core::Scope;
 
 use super::sealed_secrets::tests::{Server, json, yaml};
 use super::*;
-use crate::queue::Lane;
+use crate::queue::{Again, Lane};
 
 /// A request's body.
 #[derive(Clone, Copy)]
@@ -266,6 +266,32 @@ async fn who_becomes_the_leader_is_healthy_however_long_its_lists_take() {
         health(State(shown)).await.status(),
         StatusCode::SERVICE_UNAVAILABLE
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_of_one_kind_that_stands_still_is_noticed_while_another_moves() {
+    let key = |name: &str| Key {
+        namespace: "prod".into(),
+        name: name.into(),
+    };
+    let [moving, stuck]: [Arc<Queue<Key>>; 2] = Default::default();
+    let shown = Shown {
+        keys: watch::Sender::new(None).subscribe(),
+        ready: Vec::new(),
+        metrics: Arc::default(),
+        queues: vec![Arc::clone(&moving), Arc::clone(&stuck)],
+        leadership: Leadership::alone(),
+    };
+    let term = shown.leadership.term().unwrap();
+    [&moving, &stuck].iter().for_each(|queue| queue.resume(term));
+    stuck.add(key("due"), Lane::News);
+    for (status, name) in [(StatusCode::OK, "a"), (StatusCode::SERVICE_UNAVAILABLE, "b")] {
+        moving.add(key(name), Lane::News);
+        tokio::time::advance(STALLED / 2).await;
+        moving.next().await.unwrap();
+        moving.done(&key(name), Again::OnChange);
+        assert_eq!(health(State(shown.clone())).await.status(), status);
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,9 @@ pub struct ExternalSecrets {
     /// Which stores are this controller's: those that name this class in spec.controller, and those that name none
     #[arg(long, env = "SEALED_SECRETS_CONTROLLER_CLASS", default_value = "default")]
     pub controller_class: String,
+    /// Show the recommended labels of objects (app.kubernetes.io/name, instance, ...) in their metrics too
+    #[arg(long = "enable-extended-metric-labels", env = "SEALED_SECRETS_ENABLE_EXTENDED_METRIC_LABELS", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub extended_metric_labels: bool,
     /// Let stores be on the controller's own machine: for sidecars and trials
     #[arg(long, env = "SEALED_SECRETS_STORES_ON_LOOPBACK", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub stores_on_loopback: bool,
