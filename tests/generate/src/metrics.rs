@@ -14,9 +14,11 @@ const MADE_OF: &str = "Generated from deploy/metrics.yaml by `cargo xtask genera
 /// The table.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct Table {
     prefix: String,
     metrics: Vec<Metric>,
+    external_secrets: Vec<Metric>,
     alerts: Vec<Alert>,
 }
 
@@ -37,6 +39,8 @@ enum Kind {
     Counter,
     Gauge,
     Histogram,
+    /// A counter by a name that OpenMetrics gives to none.
+    Unknown,
 }
 
 #[derive(Deserialize)]
@@ -107,25 +111,17 @@ impl Table {
     }
 
     fn dashboard(&self) -> anyhow::Result<String> {
-        let datasource = json!({"type": "prometheus", "uid": "${datasource}"});
-        let mut panels = Vec::new();
-        for (number, Metric { help, panel, .. }) in self.metrics.iter().enumerate() {
-            panels.push(json!({
-                "id": number + 1,
-                "type": "timeseries",
-                "title": panel.title,
-                "description": help,
-                "datasource": datasource,
-                "gridPos": {"h": 8, "w": 12, "x": number % 2 * 12, "y": number / 2 * 8},
-                "fieldConfig": {"defaults": {"unit": panel.unit.as_deref().unwrap_or("short"), "min": 0}, "overrides": []},
-                "targets": [{
-                    "refId": "A",
-                    "datasource": datasource,
-                    "expr": self.expanded(&panel.query)?,
-                    "legendFormat": panel.legend,
-                }],
-            }));
-        }
+        let mut panels = self.panels(&self.metrics, 0)?;
+        // Not everybody has these: they are looked at when somebody opens them.
+        let first = panels.len() + 1;
+        panels.push(json!({
+            "id": first,
+            "type": "row",
+            "title": "ExternalSecrets",
+            "collapsed": true,
+            "gridPos": {"h": 1, "w": 24, "x": 0, "y": first.div_ceil(2) * 8},
+            "panels": self.panels(&self.external_secrets, first)?,
+        }));
         let dashboard = json!({
             "uid": "sealops-seal",
             "title": "Seal",
@@ -146,28 +142,46 @@ impl Table {
         Ok(serde_json::to_string_pretty(&dashboard)? + "\n")
     }
 
+    // Two beside each other, numbered from behind `before`.
+    fn panels(&self, metrics: &[Metric], before: usize) -> anyhow::Result<Vec<Value>> {
+        let datasource = json!({"type": "prometheus", "uid": "${datasource}"});
+        let top = before.div_ceil(2) * 8 + usize::from(before > 0);
+        metrics
+            .iter()
+            .enumerate()
+            .map(|(number, Metric { help, panel, .. })| {
+                Ok(json!({
+                    "id": before + number + 1,
+                    "type": "timeseries",
+                    "title": panel.title,
+                    "description": help,
+                    "datasource": datasource,
+                    "gridPos": {"h": 8, "w": 12, "x": number % 2 * 12, "y": top + number / 2 * 8},
+                    "fieldConfig": {"defaults": {"unit": panel.unit.as_deref().unwrap_or("short"), "min": 0}, "overrides": []},
+                    "targets": [{
+                        "refId": "A",
+                        "datasource": datasource,
+                        "expr": self.expanded(&panel.query)?,
+                        "legendFormat": panel.legend,
+                    }],
+                }))
+            })
+            .collect()
+    }
+
     fn page(&self) -> anyhow::Result<String> {
         let mut page = format!(
-            "<!-- {MADE_OF} -->\n# Metrics\n\nAt `/metrics` of port `metrics`, each name after `{}`.\n\n\
-             | name | kind | labels | what it says |\n|---|---|---|---|\n",
+            "<!-- {MADE_OF} -->\n# Metrics\n\nAt `/metrics` of port `metrics`, each name after `{}`.\n\n",
             self.prefix
         );
-        for Metric {
-            name,
-            kind,
-            labels,
-            help,
-            ..
-        } in &self.metrics
-        {
-            let kind = match kind {
-                Kind::Counter => "counter",
-                Kind::Gauge => "gauge",
-                Kind::Histogram => "histogram",
-            };
-            let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
-            writeln!(page, "| `{name}` | {kind} | {} | {help} |", labels.join(", "))?;
-        }
+        described(&self.metrics, &mut page)?;
+        page.push_str(
+            "\n# Metrics of ExternalSecrets\n\nWhere they are taken care of, by their whole names. Upstream's names \
+             and labels are kept; `externalSecrets.extendedMetricLabels` adds the recommended labels of objects. \
+             Series of an object end with it, and `metrics.omitSecretLabels` leaves them out. What is *unknown* \
+             counts, under names that OpenMetrics gives to no counter.\n\n",
+        );
+        described(&self.external_secrets, &mut page)?;
         page.push_str(
             "\n# Alerts\n\n`metrics.prometheusRule.enabled=true` installs them; `…disabled={NAME}` leaves one out, and \
              `…groups` takes yours instead.\n\n| name | after | severity | what to do |\n|---|---|---|---|\n",
@@ -205,13 +219,38 @@ impl Table {
                 .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
                 .unwrap_or(part.len());
             let name = &part[..end];
-            if !self.metrics.iter().any(|metric| metric.has_series(name)) {
-                bail!("{TABLE}: @{name} in a query is no metric of the table");
-            }
-            write!(whole, "{}{part}", self.prefix)?;
+            let is_it = |metrics: &[Metric]| metrics.iter().any(|metric| metric.has_series(name));
+            let prefix = match (is_it(&self.metrics), is_it(&self.external_secrets)) {
+                (true, _) => self.prefix.as_str(),
+                (false, true) => "",
+                (false, false) => bail!("{TABLE}: @{name} in a query is no metric of the table"),
+            };
+            write!(whole, "{prefix}{part}")?;
         }
         Ok(whole)
     }
+}
+
+fn described(metrics: &[Metric], page: &mut String) -> anyhow::Result<()> {
+    page.push_str("| name | kind | labels | what it says |\n|---|---|---|---|\n");
+    for Metric {
+        name,
+        kind,
+        labels,
+        help,
+        ..
+    } in metrics
+    {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+            Kind::Unknown => "unknown",
+        };
+        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+        writeln!(page, "| `{name}` | {kind} | {} | {help} |", labels.join(", "))?;
+    }
+    Ok(())
 }
 
 impl Metric {
@@ -220,7 +259,7 @@ impl Metric {
             return false;
         };
         match self.kind {
-            Kind::Counter | Kind::Gauge => suffix.is_empty(),
+            Kind::Counter | Kind::Gauge | Kind::Unknown => suffix.is_empty(),
             Kind::Histogram => ["_bucket", "_sum", "_count"].contains(&suffix),
         }
     }
@@ -247,6 +286,7 @@ mod tests {
         Table {
             prefix: "seal_".to_owned(),
             metrics: vec![metric("depth", Kind::Gauge), metric("took", Kind::Histogram)],
+            external_secrets: vec![metric("externalsecret_late", Kind::Gauge)],
             alerts: Vec::new(),
         }
     }
@@ -254,16 +294,20 @@ mod tests {
     #[test]
     fn a_query_is_written_out_with_full_names() {
         let whole = table()
-            .expanded("rate(@took_bucket[5m]) > @depth{a=\"b\"}")
+            .expanded("rate(@took_bucket[5m]) > @depth{a=\"b\"} or @externalsecret_late")
             .unwrap();
-        assert_eq!(whole, "rate(seal_took_bucket[5m]) > seal_depth{a=\"b\"}");
+        assert_eq!(
+            whole,
+            "rate(seal_took_bucket[5m]) > seal_depth{a=\"b\"} or externalsecret_late"
+        );
     }
 
     #[test]
     fn what_a_waiting_pod_says_about_work_is_never_taken_for_the_leaders() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let table: Table = serde_yaml::from_str(&std::fs::read_to_string(root.join(TABLE)).unwrap()).unwrap();
-        let panels = table.metrics.iter().map(|metric| &metric.panel.query);
+        let metrics = table.metrics.iter().chain(&table.external_secrets);
+        let panels = metrics.map(|metric| &metric.panel.query);
         let alerts = table.alerts.iter().map(|alert| &alert.query);
         for query in panels.chain(alerts).flat_map(|query| query.split(" and ")) {
             if query.contains("@queue_") || query.contains("@last_progress_") {

@@ -11,6 +11,7 @@ mod stores {
     mod faults;
     mod ground;
     mod handbook;
+    mod measured;
     mod policies;
     mod refreshing;
     mod refusals;

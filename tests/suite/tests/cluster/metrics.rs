@@ -1,55 +1,11 @@
 //! The metrics that a controller serves: which there are, by the table that is shown to people, and when
 //! a series begins and ends. What each of them says is told beside what it is about.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use anyhow::ensure;
 use seal_testbed::wait_for;
-use serde_json::Value;
+use seal_tests::metrics::{listed, served};
 
-use super::ground::{Controller, SOON, place, root};
-
-/// Kind and labels of each metric, by its name.
-type Described = BTreeMap<String, (String, BTreeSet<String>)>;
-
-/// What the table says that there is.
-fn listed() -> Described {
-    let table = std::fs::read_to_string(root().join("deploy/metrics.yaml")).unwrap();
-    let table: Value = serde_yaml::from_str(&table).unwrap();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let prefix = text(&table["prefix"]);
-    let metrics = table["metrics"].as_array().unwrap().iter();
-    let described = metrics.map(|metric| {
-        let labels = metric["labels"].as_array().into_iter().flatten();
-        let name = format!("{prefix}{}", text(&metric["name"]));
-        (name, (text(&metric["kind"]), labels.map(text).collect()))
-    });
-    described.collect()
-}
-
-/// What the text that is served says that there is.
-fn served(metrics: &str) -> anyhow::Result<Described> {
-    let mut served = Described::new();
-    for line in metrics.lines() {
-        let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|line| line.split_once(' ')) else {
-            continue;
-        };
-        ensure!(metrics.contains(&format!("# HELP {name} ")), "{name} has no help");
-        // As Prometheus stores them: a counter's series has another name than its family.
-        let (stored, series) = match kind {
-            "counter" => (format!("{name}_total"), format!("{name}_total{{")),
-            "histogram" => (name.to_owned(), format!("{name}_count{{")),
-            _ => (name.to_owned(), format!("{name}{{")),
-        };
-        let labels = metrics
-            .lines()
-            .filter_map(|line| line.strip_prefix(&series)?.rsplit_once('}'));
-        let labels = labels.flat_map(|(labels, _)| labels.split(','));
-        let labels = labels.filter_map(|label| Some(label.split_once('=')?.0.to_owned()));
-        served.insert(stored, (kind.to_owned(), labels.collect()));
-    }
-    Ok(served)
-}
+use super::ground::{Controller, SOON, place};
 
 #[tokio::test]
 async fn what_is_served_is_what_the_table_of_metrics_lists_no_more_and_no_less() {
@@ -64,7 +20,7 @@ async fn what_is_served_is_what_the_table_of_metrics_lists_no_more_and_no_less()
         .insert("foo".to_owned(), Some("AAAA".to_owned()));
     place.create(&broken).await;
     place.failed("broken").await;
-    let (controller, listed) = (Controller::shared().await, listed());
+    let (controller, listed) = (Controller::shared().await, listed("metrics"));
     // An object's series comes after its status.
     let served = wait_for("all listed metrics to be served", SOON, async || {
         let served = served(&controller.metrics().await)?;

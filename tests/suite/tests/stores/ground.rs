@@ -260,7 +260,7 @@ impl Place {
         stores.get(name).await
     }
 
-    fn dynamic(&self, kind: &str) -> Api<DynamicObject> {
+    pub(crate) fn dynamic(&self, kind: &str) -> Api<DynamicObject> {
         match kind {
             "ExternalSecret" => Api::namespaced_with(
                 self.client.clone(),
