@@ -28,8 +28,9 @@ pub use external_secret::{
 pub use provider::{
     AppRoleAuth, CertificateAuth, CheckAndSet, ClientTls, FakeEntry, FakeProvider, JwtAuth, KubernetesAuth,
     KubernetesCertificate, KubernetesProvider, KubernetesServer, KubernetesToken, KvVersion, NtlmAuth,
-    PasswordAuth, Provider, ProviderFault, ServiceAccountToken, StoreProvider, VaultAuth, VaultAuthMethod,
-    VaultKubernetesAuth, VaultProvider, WebhookAuth, WebhookProvider, WebhookResult, WebhookSecret,
+    PasswordAuth, Provider, ProviderFault, Referred, ReferredKind, ServiceAccountToken, StoreProvider,
+    VaultAuth, VaultAuthMethod, VaultKubernetesAuth, VaultProvider, WebhookAuth, WebhookProvider,
+    WebhookResult, WebhookSecret,
 };
 pub use references::{
     ByteString, CaProvider, CaProviderKind, SecretKeySelector, ServiceAccountSelector, StoreKind, StoreRef,

@@ -18,9 +18,11 @@ use zeroize::Zeroizing;
 use crate::call::{CallError, send};
 
 mod access;
+mod external_secrets;
 mod objects;
 
 pub use access::{Access, Who};
+pub use external_secrets::{ExternalSecretSeen, StoreSeen, entry_names};
 pub use objects::SealedSecretSeen;
 
 const WHOLE: &str = "application/json";

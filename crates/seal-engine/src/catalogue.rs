@@ -387,12 +387,21 @@ pub fn recognised(message: &str) -> Option<&'static FaultKind> {
     beginning.next().filter(|_| beginning.next().is_none())
 }
 
+/// Whether `line` says what to do about some fault, rather than what happened: a status tells one behind the other.
+pub fn is_remedy(line: &str) -> bool {
+    CATALOGUE.iter().any(|kind| says(line, kind.remedy).is_some())
+}
+
 // Fewer words than these begin many a sentence.
 const SHORTEST: usize = 8;
 
 // How many bytes of the sentence's own `line` says, if it says all of them in their order.
 fn said(line: &str, kind: &FaultKind) -> Option<usize> {
-    let mut own = kind.sentence.split('{').enumerate().map(|(at, piece)| match at {
+    says(line, kind.sentence)
+}
+
+fn says(line: &str, text: &str) -> Option<usize> {
+    let mut own = text.split('{').enumerate().map(|(at, piece)| match at {
         0 => piece,
         _ => piece.split_once('}').map_or(piece, |(_, rest)| rest),
     });

@@ -8,6 +8,7 @@ mod stores {
     mod behaviour;
     mod captured;
     mod entries;
+    mod explained;
     mod faults;
     mod ground;
     mod handbook;

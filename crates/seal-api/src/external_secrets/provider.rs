@@ -5,6 +5,7 @@
 
 mod fake;
 mod kubernetes;
+mod references;
 mod vault;
 mod webhook;
 
@@ -20,6 +21,7 @@ pub use fake::{FakeEntry, FakeProvider};
 pub use kubernetes::{
     KubernetesAuth, KubernetesCertificate, KubernetesProvider, KubernetesServer, KubernetesToken,
 };
+pub use references::{Referred, ReferredKind};
 pub use vault::{
     AppRoleAuth, CertificateAuth, CheckAndSet, ClientTls, JwtAuth, KvVersion, PasswordAuth,
     ServiceAccountToken, VaultAuth, VaultAuthMethod, VaultKubernetesAuth, VaultProvider,

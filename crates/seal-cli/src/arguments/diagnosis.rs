@@ -10,8 +10,9 @@ use super::{ClusterArguments, KeyArguments, Rendition};
 const TARGETS: &str = "\
 Targets:
   ss/NAME          the SealedSecret NAME in the cluster; also sealedsecret/NAME
-  secret/NAME      the SealedSecret that makes the Secret NAME
-  FILE             SealedSecrets in a file, without any cluster; - is standard input
+  es/NAME          the ExternalSecret NAME in the cluster; also externalsecret/NAME
+  secret/NAME      what makes the Secret NAME
+  FILE             either kind in a file, without any cluster; - is standard input
   CODE             a fault of the catalogue, by code or condition reason: not-ours, TargetNotOurs
 
 Exit codes: 0 healthy, 1 findings; else those of `seal --help`. What may not be seen is named with
@@ -25,13 +26,13 @@ Exit codes: 0 healthy, 1 warnings or failures; else those of `seal --help`.";
 #[derive(Args)]
 #[command(after_help = TARGETS)]
 pub(crate) struct ExplainArguments {
-    /// What to explain: ss/NAME, secret/NAME, FILE or CODE
+    /// What to explain: ss/NAME, es/NAME, secret/NAME, FILE or CODE
     #[arg(value_name = "TARGET", required_unless_present = "list")]
     pub(crate) target: Option<String>,
     /// List everything that can go wrong: code, reason, class, sentence, remedy
     #[arg(long, conflicts_with = "target")]
     pub(crate) list: bool,
-    /// The SealedSecret's namespace: in the cluster the context's if not given, in a file that of
+    /// The object's namespace: in the cluster the context's if not given, in a file that of
     /// objects that name none
     #[arg(short, long, env = "SEAL_NAMESPACE")]
     pub(crate) namespace: Option<Namespace>,

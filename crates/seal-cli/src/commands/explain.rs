@@ -1,8 +1,10 @@
-//! `seal explain`: why a SealedSecret opens or does not, whose fault that is, and what to do. It settles
+//! `seal explain`: why a SealedSecret opens or does not and an ExternalSecret is ready or not, whose fault that is, and
+//! what to do. It settles
 //! what is asked about and gathers the facts; `judge` and its neighbours say what they mean.
 
 mod conditions;
 mod entries;
+mod external_secret;
 mod faults;
 mod judge;
 mod owner;
@@ -11,7 +13,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::annotations::KEY_LABEL;
+use seal_api::external_secrets::names;
 use seal_api::{SealedSecret, Secret};
 use seal_cluster::keys::{KeyState, read_key};
 use seal_cluster::look::{Look, Seen};
@@ -47,6 +51,8 @@ enum Target<'a> {
         name: ObjectName,
         by_secret: bool,
     },
+    /// An ExternalSecret in the cluster.
+    External(ObjectName),
     File(&'a Path),
 }
 
@@ -59,6 +65,7 @@ pub(super) fn run(arguments: &ExplainArguments, terminal: Terminal) -> Result<()
         Target::Faults(kinds) => return output::print(&faults::described(&kinds, arguments.output)),
         Target::File(path) => (in_file(path, arguments)?, None),
         Target::Object { name, by_secret } => in_cluster(&name, by_secret, arguments)?,
+        Target::External(name) => external_in_cluster(&name, arguments)?,
     };
     output::print(&printed(&reports, arguments.output))?;
     if let Some(error) = hidden {
@@ -80,11 +87,15 @@ impl<'a> Target<'a> {
     fn settle(text: &'a str) -> Result<Self, CommandError> {
         if let Some((kind, name)) = text.split_once('/') {
             let is = |kinds: &[&str]| kinds.iter().any(|known| known.eq_ignore_ascii_case(kind));
-            if is(&KINDS) || is(&SECRETS) {
+            let is_external = is(&external_secret::KINDS);
+            if is(&KINDS) || is(&SECRETS) || is_external {
                 let name = name.parse().map_err(|error| {
                     CommandError::usage(format!("{text}: {error}"))
                         .remedy(format!("for a file in the folder {kind} write ./{text}"))
                 })?;
+                if is_external {
+                    return Ok(Self::External(name));
+                }
                 let by_secret = is(&SECRETS);
                 return Ok(Self::Object { name, by_secret });
             }
@@ -108,7 +119,7 @@ fn in_file(path: &Path, arguments: &ExplainArguments) -> Result<Vec<Report>, Com
     let source = Source::of(path);
     if path.as_os_str() != "-" && !path.exists() {
         return Err(CommandError::file("read", path, &std::io::ErrorKind::NotFound.into()).remedy(
-            "name a file, ss/NAME for an object in the cluster, or a code that `seal explain --list` shows",
+            "name a file, ss/NAME or es/NAME for an object in the cluster, or a code that `seal explain --list` shows",
         ));
     }
     let file = ManifestFile::read(source)?;
@@ -121,19 +132,29 @@ fn in_file(path: &Path, arguments: &ExplainArguments) -> Result<Vec<Report>, Com
             Err(_) => name_of(found) == Some(wanted),
         },
     };
-    let reports: Vec<Report> = all
+    let mut reports: Vec<Report> = all
         .iter()
         .filter(|found| found.kind == Kind::SealedSecret)
         .filter(chosen)
         .map(|found| explained(found, &file, arguments, ring.as_ref()))
         .collect();
+    let namespace = arguments.namespace.as_ref().map(ToString::to_string);
+    let external = external_secret::in_stream(&stream, &file.source.shown(), namespace.as_deref());
+    let chosen = external
+        .into_iter()
+        .filter(|(number, name, _)| match arguments.document.as_deref() {
+            None => true,
+            Some(wanted) => wanted.parse() == Ok(*number) || wanted == name,
+        });
+    reports.extend(chosen.map(|(_, _, report)| report));
     if reports.is_empty() {
+        let kinds = "SealedSecret or ExternalSecret";
         let what = match &arguments.document {
-            Some(wanted) => format!("{}: no SealedSecret is document {wanted}", file.source.shown()),
-            None => format!("{}: there is no SealedSecret", file.source.shown()),
+            Some(wanted) => format!("{}: no {kinds} is document {wanted}", file.source.shown()),
+            None => format!("{}: there is no {kinds}", file.source.shown()),
         };
         return Err(CommandError::input(what)
-            .remedy("name a file with a SealedSecret, and --document by number or name"));
+            .remedy("name a file with one of these, and --document by number or name"));
     }
     Ok(reports)
 }
@@ -169,6 +190,19 @@ fn explained(
     judge::report(about, &facts, Timestamp::now())
 }
 
+fn external_in_cluster(
+    name: &ObjectName,
+    arguments: &ExplainArguments,
+) -> Result<(Vec<Report>, Option<CommandError>), CommandError> {
+    let namespace = match &arguments.namespace {
+        Some(namespace) => namespace.to_string(),
+        None => cluster::context_namespace(&arguments.cluster)?.to_string(),
+    };
+    cluster::looking(&arguments.cluster, PATIENCE, async |look| {
+        external_secret::in_cluster(look, (&namespace, name.as_ref()), arguments).await
+    })
+}
+
 fn in_cluster(
     name: &ObjectName,
     by_secret: bool,
@@ -197,6 +231,9 @@ fn in_cluster(
             Seen::Found(Err(_)) => (judge::only(about, judge::unreadable()), None),
             Seen::Absent => {
                 let secret = look.secret_metadata(&namespace, &name).await;
+                if let Some(owner) = secret.found().and_then(external_owner).filter(|_| by_secret) {
+                    return external_secret::in_cluster(look, (&namespace, &owner), arguments).await;
+                }
                 return Err(nothing_there(&about, &namespace, by_secret, &secret));
             }
             Seen::Forbidden(wanted) => {
@@ -228,7 +265,7 @@ async fn surroundings(
     let home = arguments.cluster.controller_namespace.as_ref();
     Surroundings {
         secret: look.secret_metadata(namespace, name).await,
-        events: look.events(namespace, name).await,
+        events: look.events(namespace, "SealedSecret", name).await,
         installation: look.installation_key(home).await,
         disused: disused(look, home).await,
     }
@@ -246,6 +283,14 @@ async fn disused(look: &Look, home: &str) -> Vec<(Fingerprint, KeyState)> {
         Some((read_key(secret).ok()?.fingerprint(), state))
     })
     .collect()
+}
+
+// The ExternalSecret whose that Secret is.
+fn external_owner(secret: &ObjectMeta) -> Option<String> {
+    let mut owners = secret.owner_references.iter().flatten();
+    let of_group = |version: &str| version.split('/').next() == Some(names::GROUP);
+    let owner = owners.find(|owner| owner.kind == names::EXTERNAL_SECRET && of_group(&owner.api_version))?;
+    Some(owner.name.clone())
 }
 
 fn nothing_there<T>(about: &str, namespace: &str, by_secret: bool, secret: &Seen<T>) -> CommandError {
@@ -280,6 +325,13 @@ mod tests {
         }
         assert!(matches!(Target::settle("not-ours"), Ok(Target::Faults(kinds)) if kinds.len() == 1));
         assert!(matches!(Target::settle("Malformed"), Ok(Target::Faults(_))));
+        for text in [
+            "es/db",
+            "ExternalSecret/db",
+            "externalsecrets.external-secrets.io/db",
+        ] {
+            assert!(matches!(Target::settle(text), Ok(Target::External(_))), "{text}");
+        }
         for file in ["./ss/db", "manifests/db.yaml", "-", "db.yaml"] {
             assert!(matches!(Target::settle(file), Ok(Target::File(_))), "{file}");
         }

@@ -13,6 +13,7 @@ use super::container;
 pub(crate) struct Told {
     pub(crate) election: Election,
     pub(crate) watched: Watched,
+    pub(crate) external_secrets: External,
 }
 
 /// How the one replica that works is found.
@@ -37,6 +38,22 @@ pub(crate) enum Watched {
     Unclear(String),
 }
 
+/// Whether ExternalSecrets are taken care of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum External {
+    /// They are not.
+    Off,
+    /// They are.
+    On {
+        /// Those whose stores are of this class, or of none.
+        class: String,
+        /// Whether a pattern of namespaces may match a part of a name.
+        unanchored: bool,
+    },
+    /// It cannot be told from the Deployment: why.
+    Unclear(String),
+}
+
 impl Told {
     /// By that Deployment; nothing if it runs no container.
     pub(crate) fn of(deployment: &Deployment) -> Option<Self> {
@@ -45,6 +62,7 @@ impl Told {
         Some(Self {
             election: election(&given).unwrap_or_else(Election::Unclear),
             watched: watched(&given, home).unwrap_or_else(Watched::Unclear),
+            external_secrets: external_secrets(&given).unwrap_or_else(External::Unclear),
         })
     }
 }
@@ -77,6 +95,16 @@ fn watched(given: &Given<'_>, home: &str) -> Result<Watched, String> {
         }
     }
     Ok(Watched::These(all))
+}
+
+fn external_secrets(given: &Given<'_>) -> Result<External, String> {
+    if !given.boolean("external-secrets", false)? {
+        return Ok(External::Off);
+    }
+    Ok(External::On {
+        class: given.text("controller-class")?.unwrap_or("default").to_owned(),
+        unanchored: given.boolean("unanchored-namespace-regexes", false)?,
+    })
 }
 
 // A value may be anything: the flag is named, and what it says is not repeated.
@@ -243,6 +271,30 @@ mod tests {
                 told(&json!({"args": arguments})).watched,
                 Watched::Unclear(_)
             ));
+        }
+    }
+
+    #[test]
+    fn external_secrets_are_taken_care_of_where_a_flag_or_variable_says_so() {
+        let variable = json!([{"name": "SEALED_SECRETS_EXTERNAL_SECRETS", "value": "true"}]);
+        let on = |class: &str, unanchored| External::On {
+            class: class.to_owned(),
+            unanchored,
+        };
+        for (container, external) in [
+            (json!({}), External::Off),
+            (json!({"args": ["--external-secrets"]}), on("default", false)),
+            (
+                json!({"args": ["--external-secrets=true", "--controller-class=ours", "--unanchored-namespace-regexes"]}),
+                on("ours", true),
+            ),
+            (json!({"env": variable}), on("default", false)),
+            (
+                json!({"args": ["--external-secrets=false"], "env": variable}),
+                External::Off,
+            ),
+        ] {
+            assert_eq!(told(&container).external_secrets, external, "{container}");
         }
     }
 

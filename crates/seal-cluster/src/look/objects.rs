@@ -10,6 +10,7 @@ use seal_api::sealing_key_ring::NAME;
 use seal_api::{SealedSecret, SealingKeyRing, Secret};
 use seal_core::InstallationKey;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{Look, Seen, Wanted, seen};
 use crate::installation::{INSTALLATION_SECRET, Installation};
@@ -22,7 +23,7 @@ pub type SealedSecretSeen = Result<SealedSecret, Box<ObjectMeta>>;
 // Whatever the objects' sizes, four of them fit into one answer.
 const PAGES: [usize; 4] = [256, 64, 16, 4];
 
-fn wanted(verb: &'static str, resource: &'static str, namespace: &str) -> Wanted {
+pub(super) fn wanted(verb: &'static str, resource: &'static str, namespace: &str) -> Wanted {
     Wanted {
         verb,
         resource,
@@ -30,7 +31,7 @@ fn wanted(verb: &'static str, resource: &'static str, namespace: &str) -> Wanted
     }
 }
 
-fn core(namespace: &str, resource: &str, name: &str) -> String {
+pub(super) fn core(namespace: &str, resource: &str, name: &str) -> String {
     format!("/api/v1/namespaces/{namespace}/{resource}/{name}")
 }
 
@@ -62,6 +63,12 @@ impl Look {
             namespace => format!("/apis/bitnami.com/v1alpha1/namespaces/{namespace}/sealedsecrets"),
         };
         let wanted = wanted("list", "sealedsecrets.bitnami.com", namespace);
+        let all: Seen<Vec<Watched>> = self.all(&base, wanted).await;
+        all.map(|all| all.into_iter().map(readable).collect())
+    }
+
+    /// All objects of a list, page by page.
+    pub(super) async fn all<T: DeserializeOwned + Clone>(&self, base: &str, wanted: Wanted) -> Seen<Vec<T>> {
         let mut all = Vec::new();
         let mut page = 0;
         let mut rest = String::new();
@@ -79,15 +86,15 @@ impl Look {
                 page += 1;
                 continue;
             }
-            let list: ObjectList<Watched> =
+            let list: ObjectList<T> =
                 match seen(answer, wanted.clone()).and(|bytes| match serde_json::from_slice(&bytes) {
                     Ok(list) => Seen::Found(list),
-                    Err(_) => Seen::Unknown("the API server's answer is no list of SealedSecrets".to_owned()),
+                    Err(_) => Seen::Unknown("the API server's answer is no list of such objects".to_owned()),
                 }) {
                     Seen::Found(list) => list,
-                    other => return other.map(|_: ObjectList<Watched>| all),
+                    other => return other.map(|_: ObjectList<T>| all),
                 };
-            all.extend(list.items.into_iter().map(readable));
+            all.extend(list.items);
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => rest = format!("&continue={}", encoded(&token)),
                 None => return Seen::Found(all),
@@ -104,10 +111,10 @@ impl Look {
         .await
     }
 
-    /// The events about a SealedSecret.
-    pub async fn events(&self, namespace: &str, name: &str) -> Seen<Vec<Event>> {
+    /// The events about an object of that kind.
+    pub async fn events(&self, namespace: &str, kind: &str, name: &str) -> Seen<Vec<Event>> {
         let path = format!(
-            "/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.kind%3DSealedSecret%2CinvolvedObject.name%3D{name}"
+            "/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.kind%3D{kind}%2CinvolvedObject.name%3D{name}"
         );
         self.get::<ObjectList<Event>>(&path, wanted("list", "events", namespace))
             .await

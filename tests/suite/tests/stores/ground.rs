@@ -83,15 +83,20 @@ pub(crate) async fn start_with(flags: &[&str]) -> anyhow::Result<Ground> {
     })
 }
 
-/// The controller, built.
-pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+/// A program of ours, as it now is.
+pub(crate) fn built(package: &str, program: &str) -> anyhow::Result<PathBuf> {
     let build = Program::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "seal-controller"])
+        .args(["build", "--quiet", "--package", package])
         .current_dir(&root())
         .deadline(Duration::from_secs(1200));
     let built = build.run()?;
     anyhow::ensure!(built.code == 0, "{}", built.err());
-    Ok(root().join("target/debug/seal-controller"))
+    Ok(root().join("target/debug").join(program))
+}
+
+/// The controller, built.
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+    built("seal-controller", "seal-controller")
 }
 
 /// A controller with these flags besides those that it needs here.

@@ -173,7 +173,8 @@ pub(super) fn without_object(
     report
 }
 
-fn events(seen: &Seen<Vec<Event>>, now: Timestamp) -> Vec<Check> {
+/// The newest of the events about it.
+pub(super) fn events(seen: &Seen<Vec<Event>>, now: Timestamp) -> Vec<Check> {
     let Seen::Found(events) = seen else {
         return vec![Check::unseen("events", seen, "there are none")];
     };
