@@ -27,6 +27,8 @@ pub enum Group {
     ControlPlane,
     /// Upstream's `kubeseal` and its controller.
     SealedSecrets,
+    /// Upstream's controller of ExternalSecrets.
+    ExternalSecrets,
     /// age and its key generator.
     Age,
     /// Helm, for the chart.
@@ -81,9 +83,10 @@ pub struct Proof {
 
 impl Group {
     /// Every group, in the order in which they are listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Age,
         Self::SealedSecrets,
+        Self::ExternalSecrets,
         Self::ControlPlane,
         Self::Helm,
         Self::OpenBao,
@@ -98,6 +101,7 @@ impl Group {
         match self {
             Self::ControlPlane => "control-plane",
             Self::SealedSecrets => "sealed-secrets",
+            Self::ExternalSecrets => "external-secrets",
             Self::Age => "age",
             Self::Helm => "helm",
             Self::OpenBao => "openbao",
@@ -285,6 +289,22 @@ pub const PEERS: &[Peer] = &[
         proof: Proof {
             arguments: &["version", "--short"],
             expected: "v{version}",
+        },
+    },
+    Peer {
+        name: "external-secrets",
+        version: "0.20.4",
+        group: Group::ExternalSecrets,
+        source: Source::Go {
+            module: "external-secrets",
+            package: "github.com/external-secrets/external-secrets",
+            variables: &[],
+        },
+        estimate: Duration::from_secs(600),
+        // It does not say its version.
+        proof: Proof {
+            arguments: &["--help"],
+            expected: "--experimental-enable-vault-token-cache",
         },
     },
     Peer {

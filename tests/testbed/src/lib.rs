@@ -48,7 +48,7 @@ pub use fault_proxy::{Fault, FaultProxy, Gate, Rule, Seen};
 pub use openbao::{OpenBao, StoreAudit, StoreCall, StoreLog, StoreMark, StoreProxy, StoreRefusal};
 pub use process::Process;
 pub use program::{Program, ProgramOutput};
-pub use tools::{sealed_secrets_chart, sealed_secrets_crd, tool};
+pub use tools::{external_secrets_crds, sealed_secrets_chart, sealed_secrets_crd, tool};
 pub use upstream_controller::UpstreamController;
 pub use wait::wait_for;
 pub use workspace::Workspace;

@@ -27,17 +27,34 @@ pub fn tool(name: &str) -> anyhow::Result<PathBuf> {
 
 /// Upstream's chart, from the module that its programs were built of.
 pub fn sealed_secrets_chart() -> anyhow::Result<PathBuf> {
-    let module = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../peers/sealed-secrets");
+    let module = module("sealed-secrets", "github.com/bitnami/sealed-secrets")?;
+    Ok(module.join("helm/sealed-secrets"))
+}
+
+/// The CRDs of upstream's controller of ExternalSecrets, one text each, from the module that it was built of.
+pub fn external_secrets_crds() -> anyhow::Result<Vec<String>> {
+    let module = module("external-secrets", "github.com/external-secrets/external-secrets")?;
+    let folder = module.join("config/crds/bases");
+    let files = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let mut files: Vec<PathBuf> = files
+        .map(|file| Ok(file?.path()))
+        .collect::<std::io::Result<_>>()?;
+    files.retain(|file| !file.ends_with("kustomization.yaml"));
+    files.sort();
+    let read = |file: PathBuf| fs::read_to_string(&file).with_context(|| file.display().to_string());
+    files.into_iter().map(read).collect()
+}
+
+// Where Go keeps the source of a peer.
+fn module(peer: &str, path: &str) -> anyhow::Result<PathBuf> {
     let listed = Command::new("go")
-        .args([
-            "list",
-            "-m",
-            "-f",
-            "{{.Dir}}",
-            "github.com/bitnami/sealed-secrets",
-        ])
+        .args(["list", "-m", "-f", "{{.Dir}}", path])
         .env("GOFLAGS", "-mod=mod")
-        .current_dir(&module)
+        .current_dir(
+            PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+                .join("../peers")
+                .join(peer),
+        )
         .output()
         .context("go")?;
     let complaint = String::from_utf8_lossy(&listed.stderr);
@@ -46,8 +63,7 @@ pub fn sealed_secrets_chart() -> anyhow::Result<PathBuf> {
         "go does not find upstream's module: {}",
         complaint.trim_end()
     );
-    let dir = PathBuf::from(String::from_utf8(listed.stdout)?.trim());
-    Ok(dir.join("helm/sealed-secrets"))
+    Ok(PathBuf::from(String::from_utf8(listed.stdout)?.trim()))
 }
 
 /// The CRD that it carries.

@@ -145,7 +145,7 @@ impl Tier {
             Self::Unit => "every crate by itself",
             Self::Vectors => "files found by walking, and the crates' own integration tests",
             Self::Cli => "the programs on files",
-            Self::Interop => "the real kubeseal, the real upstream controller and a real OpenBao",
+            Self::Interop => "the real kubeseal, the real upstream controllers and a real OpenBao",
             Self::Cluster => "a real API server",
             Self::Fuzz => "every fuzz target for a short while",
         }
@@ -174,6 +174,7 @@ impl Tier {
             Self::Cli => &[Group::Age],
             Self::Interop => &[
                 Group::SealedSecrets,
+                Group::ExternalSecrets,
                 Group::ControlPlane,
                 Group::Age,
                 Group::OpenBao,
