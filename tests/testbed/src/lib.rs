@@ -30,6 +30,7 @@
 mod audit;
 mod canary;
 mod control_plane;
+mod external_secrets_controller;
 mod fault_proxy;
 mod keeper;
 mod openbao;
@@ -44,6 +45,7 @@ mod workspace;
 pub use audit::{Audit, AuditCall, AuditLog, AuditMark};
 pub use canary::{Canary, Sighting};
 pub use control_plane::{ADMIN, ControlPlane, ControlPlaneBuilder};
+pub use external_secrets_controller::ExternalSecretsController;
 pub use fault_proxy::{Fault, FaultProxy, Gate, Rule, Seen};
 pub use openbao::{OpenBao, StoreAudit, StoreCall, StoreLog, StoreMark, StoreProxy, StoreRefusal};
 pub use process::Process;
