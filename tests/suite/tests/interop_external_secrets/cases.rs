@@ -97,7 +97,7 @@ pub(crate) fn good() -> Vec<Case> {
         (
             "rewritten",
             rewritten(
-                json!([{"regexp": {"source": "^dev_", "target": "p-"}}, {"transform": {"template": "{{ .value | upper }}"}}]),
+                json!([{"regexp": {"source": "^dev/", "target": "p-"}}, {"transform": {"template": "{{ .value | upper }}"}}]),
             ),
         ),
         (
