@@ -13,17 +13,22 @@ mod fixture;
 mod installation;
 mod production;
 mod report;
+mod stores;
 mod unseal;
 
 use anyhow::bail;
 
 use crate::report::Row;
 
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 8] = [
     ("command", command::measure),
     ("unseal", unseal::measure),
     ("cold-start", cold_start::measure),
     ("production", production::measure),
+    ("stores-cold", stores::cold),
+    ("stores-large", stores::large),
+    ("stores-quiet", stores::quiet),
+    ("stores-outages", stores::outages),
 ];
 
 type Part = fn() -> anyhow::Result<Vec<Row>>;
@@ -31,12 +36,17 @@ type Part = fn() -> anyhow::Result<Vec<Row>>;
 fn main() -> anyhow::Result<()> {
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
-    if let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) {
+    // `stores` is all of its parts.
+    let is_asked = |part: &str, asked: &String| part == asked || part.starts_with(&format!("{asked}-"));
+    if let Some(unknown) = asked
+        .iter()
+        .find(|asked| !names.iter().any(|part| is_asked(part, asked)))
+    {
         bail!("there is no part {unknown:?}; there are {}", names.join(", "));
     }
     let mut rows = Vec::new();
     for (name, part) in PARTS {
-        if asked.is_empty() || asked.iter().any(|asked| asked == name) {
+        if asked.is_empty() || asked.iter().any(|asked| is_asked(name, asked)) {
             eprintln!("measuring {name} …");
             rows.extend(part()?);
         }

@@ -120,6 +120,7 @@ impl ExternalSecrets {
                         return (appointment(due, now), Some(Look::Nothing));
                     };
                     // Upstream left it right: only what we remember is written.
+                    info!(key = %key, "Taking over");
                     self.take_over(key, &seen, record, now).await;
                     return (appointment(due, now), Some(Look::Nothing));
                 }

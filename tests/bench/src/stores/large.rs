@@ -1,0 +1,185 @@
+//! Five thousand ExternalSecrets in one namespace: the first sync, memory, a restart, and somebody who waits while all
+//! of them are refreshed.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::json;
+
+use super::field::{BY_TOKEN, DEADLINE, Field, Load, Running, Who, at_once};
+use super::quiet::restart;
+use crate::installation::resident;
+use crate::report::Row;
+
+const LOAD: Load = Load {
+    prefix: "app",
+    objects: 5_000,
+    entries: 3,
+    bytes: 1_300,
+    store: BY_TOKEN,
+    interval: "1h0m0s",
+};
+const PROBES: Load = Load {
+    prefix: "probe",
+    objects: 20,
+    ..LOAD
+};
+const THEIRS: Duration = Duration::from_secs(60);
+const FOREIGN: usize = 5_000;
+const FOREIGN_BYTES: usize = 100_000;
+
+struct Synced {
+    wall: f64,
+    processor: f64,
+    resident: f64,
+    events: usize,
+    share: f64,
+}
+
+impl Synced {
+    fn told(&self) -> String {
+        format!(
+            "{:.1} s, {:.1} CPU-s, {:.0} MB, {} events",
+            self.wall, self.processor, self.resident, self.events
+        )
+    }
+}
+
+pub(crate) fn measure() -> anyhow::Result<Vec<Row>> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let (_, theirs) = {
+            let field = Field::new().await?;
+            let (running, theirs) = synced(&field, Who::Tuned, THEIRS).await?;
+            (running.end().await?, theirs)
+        };
+        let field = Field::new().await?;
+        let (running, ours) = synced(&field, Who::Ours, DEADLINE).await?;
+        let mut rows = vec![
+            Row {
+                what: format!(
+                    "{} ExternalSecrets × 3 of 4 kB in one namespace, token (tuned for {} s, extrapolated)",
+                    LOAD.objects,
+                    THEIRS.as_secs()
+                ),
+                peer: theirs.told(),
+                ours: ours.told(),
+                ratio: theirs.wall / ours.wall,
+                target: "< 45 s, ≤ 10 CPU-s, every event",
+            },
+            waiting(&field, &running).await?,
+        ];
+        let (running, restarted) = restart(&field, Who::Ours, running, &LOAD).await?;
+        rows.push(Row {
+            what: format!("a restart with nothing due, {}", LOAD.objects),
+            peer: "not measured here".to_owned(),
+            ours: restarted.told(),
+            ratio: 10.0 / restarted.wall,
+            target: "< 10 s, 0 GETs, 0 reads",
+        });
+        rows.push(memory(&field, running, theirs.resident).await?);
+        Ok(rows)
+    })
+}
+
+async fn synced(field: &Field, who: Who, most: Duration) -> anyhow::Result<(Running, Synced)> {
+    eprintln!("  {} objects, {} …", LOAD.objects, who.name());
+    field.fill(&LOAD).await?;
+    let running = field.start(who, &[]).await?;
+    let ready = field.ready(LOAD.names(), most).await?;
+    let wall = running.begun.elapsed().as_secs_f64();
+    let cost = field.cost(&running).await?;
+    let share = LOAD.objects as f64 / ready.len() as f64;
+    // The last ones are under way.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let synced = Synced {
+        wall: wall * share,
+        processor: cost.processor.as_secs_f64() * share,
+        resident: cost.resident as f64 / 1e6,
+        events: field.events("Created").await?,
+        share,
+    };
+    eprintln!("    {} (× {:.1})", synced.told(), synced.share);
+    Ok((running, synced))
+}
+
+// A label of each is changed, so that all are fetched anew; meanwhile objects come.
+async fn waiting(field: &Field, running: &Running) -> anyhow::Result<Row> {
+    eprintln!("  new objects while all are refreshed …");
+    field.fill_store(&PROBES).await?;
+    let objects = field.objects();
+    let refresh = at_once((0..LOAD.objects).collect(), async |index| {
+        let patch = kube::api::Patch::Merge(json!({"metadata": {"annotations": {"force-sync": "1"}}}));
+        let params = kube::api::PatchParams::default();
+        objects.patch(&LOAD.name(index), &params, &patch).await?;
+        Ok(())
+    });
+    let probes = async {
+        let mut took = Vec::new();
+        for index in 0..PROBES.objects {
+            let name = HashSet::from([PROBES.name(index)]);
+            let begun = field.create(&PROBES, index).await?;
+            let ready = field.ready(name, DEADLINE).await?;
+            took.extend(ready.values().map(|ready| ready.duration_since(begun)));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::Ok(took)
+    };
+    let ((), mut took) = futures::future::try_join(refresh, probes).await?;
+    took.sort_unstable();
+    let (median, worst) = (
+        took[took.len() / 2].as_secs_f64(),
+        took[took.len() - 1].as_secs_f64(),
+    );
+    eprintln!(
+        "    {median:.2} s, {worst:.2} s; {} B",
+        resident(running.process().pid())?
+    );
+    Ok(Row {
+        what: format!(
+            "a new object while {} are refreshed, the slowest of {}",
+            LOAD.objects, PROBES.objects
+        ),
+        peer: "not measured here".to_owned(),
+        ours: format!("{worst:.2} s (median {median:.2} s)"),
+        ratio: 1.0 / worst,
+        target: "< 1 s",
+    })
+}
+
+async fn memory(field: &Field, running: Running, theirs: f64) -> anyhow::Result<Row> {
+    let alone = resident(running.process().pid())?;
+    eprintln!("  {FOREIGN} foreign Secrets …");
+    field.plane.namespace("elsewhere").await?;
+    let api: Api<Secret> = Api::namespaced(field.client(), "elsewhere");
+    let value = "x".repeat(FOREIGN_BYTES);
+    at_once((0..FOREIGN).collect(), async |index| {
+        let secret =
+            json!({"metadata": {"name": format!("foreign-{index}")}, "stringData": {"value": value}});
+        api.create(&PostParams::default(), &serde_json::from_value(secret)?)
+            .await?;
+        Ok(())
+    })
+    .await?;
+    let watched = resident(running.process().pid())?;
+    let (running, _) = restart(field, Who::Ours, running, &LOAD).await?;
+    let listed = resident(running.process().pid())?;
+    running.end().await?;
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let most = megabytes(watched.max(listed));
+    Ok(Row {
+        what: format!(
+            "memory: {} managed Secrets of 4 kB, {FOREIGN} foreign ones of 100 kB",
+            LOAD.objects
+        ),
+        peer: format!("{theirs:.0} MB, without the foreign ones and before all were synced"),
+        ours: format!(
+            "{most:.1} MB ({:.1} MB without the foreign ones)",
+            megabytes(alone)
+        ),
+        ratio: 60.0 / most,
+        target: "< 60 MB, flat",
+    })
+}
