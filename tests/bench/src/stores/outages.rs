@@ -196,10 +196,7 @@ async fn refused() -> anyhow::Result<Row> {
         let begun = Instant::now();
         let names: HashSet<String> = FAILING.names();
         let all = names.len();
-        let ready = match field.ready(names, BOUND).await {
-            Ok(ready) => ready,
-            Err(_) => std::collections::HashMap::new(),
-        };
+        let ready = field.ready(names, BOUND).await.unwrap_or_default();
         let last = ready.values().max().map(|last| last.duration_since(begun));
         let last = last.filter(|_| ready.len() == all).unwrap_or(BOUND).as_secs_f64();
         eprintln!("    {last:.1} s, {} of {all} ready", ready.len());
