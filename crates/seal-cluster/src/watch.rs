@@ -92,11 +92,16 @@ pub fn key_secrets(client: &Client, namespace: &str) -> News<SecretMetadata> {
     metadata(client, &[Scope::Namespace(namespace.to_owned())], KEY_LABEL)
 }
 
-/// The metadata of all requests to reencrypt in `scopes`. Where the cluster does not know them, or the role does
+/// The metadata of all requests to reencrypt in `scopes` that match the label selector. Where the cluster does not know them, or the role does
 /// not cover them, nothing is told until it does.
-pub fn reencryptions(client: &Client, scopes: &[Scope]) -> News<PartialObjectMeta<Reencryption>> {
+pub fn reencryptions(
+    client: &Client,
+    scopes: &[Scope],
+    selector: &str,
+) -> News<PartialObjectMeta<Reencryption>> {
+    let config = watcher::Config::default().labels(selector);
     let all = merged(scopes, |scope| {
-        watcher(api(client, scope), watcher::Config::default())
+        watcher(api(client, scope), config.clone())
             .default_backoff()
             .boxed()
     });

@@ -38,6 +38,8 @@ pub(crate) struct Requests {
     client: Client,
     keys: watch::Receiver<Option<Arc<Keys>>>,
     known: Known<SecretVersion>,
+    // Whose SealedSecrets another controller takes care of, asks that one: a request has its object's labels.
+    selector: String,
 }
 
 impl Requests {
@@ -47,12 +49,18 @@ impl Requests {
         client: Client,
         keys: watch::Receiver<Option<Arc<Keys>>>,
         scopes: Vec<Scope>,
+        selector: &str,
         leadership: &Leadership,
         workers: &mut JoinSet<()>,
         others: &mut JoinSet<()>,
     ) -> Arc<Queue<Key>> {
         let known = Known::default();
-        let requests = Arc::new(Self { client, keys, known });
+        let requests = Arc::new(Self {
+            client,
+            keys,
+            known,
+            selector: selector.to_owned(),
+        });
         let queue = Arc::new(Queue::default());
         let begin = watch::Sender::new(None);
         let worker = Worker {
@@ -154,7 +162,7 @@ impl Told for RequestWatches {
         let requests = Arc::clone(&self.0);
         (stage == 0).then(|| {
             changes(
-                reencryptions(&requests.client.clone(), scopes),
+                reencryptions(&requests.client, scopes, &requests.selector),
                 move |scope, event| requests.known.take_in(scope, mapped(event, version), |_| true),
             )
         })

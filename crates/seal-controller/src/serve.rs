@@ -186,6 +186,7 @@ impl Running {
             client.clone(),
             keys.current(),
             scopes(&settings),
+            &settings.label_selector,
             &leadership,
             &mut workers,
             &mut others,

@@ -31,6 +31,7 @@ fn asked(place: &Place, name: &str, scope: Scope, text: String) -> Reencryption 
         },
     );
     request.metadata.namespace = Some(place.namespace.clone());
+    request.metadata.labels = place.object(name, &[]).metadata.labels;
     request
 }
 

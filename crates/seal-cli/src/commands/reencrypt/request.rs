@@ -57,7 +57,8 @@ impl Requests {
                 scope: annotations::scope(object.metadata.annotations.as_ref()).to_string(),
                 entries,
             };
-            let answer = self.runtime.block_on(self.ask(namespace, &spec));
+            let labels = object.metadata.labels.as_ref();
+            let answer = self.runtime.block_on(self.ask(namespace, labels, &spec));
             take(
                 &mut texts,
                 spec,
@@ -71,12 +72,15 @@ impl Requests {
     async fn ask(
         &self,
         namespace: &str,
+        labels: Option<&BTreeMap<String, String>>,
         spec: &ReencryptionSpec,
     ) -> Result<ReencryptionStatus, CommandError> {
         let all: Api<Reencryption> = Api::namespaced(self.client.clone(), namespace);
         let mut request = Reencryption::new("", spec.clone());
         request.metadata.name = None;
         request.metadata.generate_name = Some("seal-".to_owned());
+        // By them controllers tell whose it is.
+        request.metadata.labels = labels.cloned();
         let made = call(all.create(&PostParams::default(), &request), namespace).await?;
         let answer = wait(&all, &made, namespace).await;
         // It holds nothing that is secret, and the controller takes away what is left over.
