@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
-pub(crate) use diagnosis::{DoctorArguments, ExplainArguments};
+pub(crate) use diagnosis::{DoctorArguments, ExplainArguments, Subject};
 pub(crate) use keys::{KeysArguments, KeysCommand};
 pub(crate) use repository::{BulkRendition, ReencryptArguments, RotateArguments, UsageArguments, Way};
 

@@ -20,10 +20,12 @@ use crate::call::{CallError, send};
 mod access;
 mod external_secrets;
 mod objects;
+mod surroundings;
 
 pub use access::{Access, Who};
 pub use external_secrets::{ExternalSecretSeen, StoreSeen, entry_names};
 pub use objects::SealedSecretSeen;
+pub use surroundings::Served;
 
 const WHOLE: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";

@@ -7,6 +7,7 @@ mod stores {
     mod accounts;
     mod behaviour;
     mod captured;
+    mod doctor;
     mod entries;
     mod explained;
     mod faults;

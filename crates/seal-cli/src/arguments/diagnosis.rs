@@ -49,10 +49,20 @@ pub(crate) struct ExplainArguments {
     pub(crate) cluster: ClusterArguments,
 }
 
+/// What `seal doctor` looks over.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Subject {
+    /// What the cluster uses of external-secrets, and what of that Seal does not do
+    ExternalSecrets,
+}
+
 /// `seal doctor`.
 #[derive(Args)]
 #[command(after_help = CHECKS)]
 pub(crate) struct DoctorArguments {
+    /// What to look over; the installation of SealedSecrets if not given
+    #[arg(value_enum, value_name = "SUBJECT", conflicts_with = "cert")]
+    pub(crate) subject: Option<Subject>,
     /// The namespace in which your permissions are checked, the controller's where it watches; the
     /// context's if not given
     #[arg(short, long, env = "SEAL_NAMESPACE")]

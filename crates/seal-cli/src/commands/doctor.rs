@@ -4,6 +4,7 @@
 mod access;
 mod certificates;
 mod definition;
+mod external_secrets;
 mod keys;
 mod names;
 mod objects;
@@ -16,7 +17,7 @@ use seal_cluster::config_maps::{BACKUP, CERTIFICATES};
 use seal_cluster::look::{Look, Seen};
 use seal_core::{Certificate, Fingerprint};
 
-use crate::arguments::DoctorArguments;
+use crate::arguments::{DoctorArguments, Subject};
 use crate::command_error::CommandError;
 use crate::controller::{Controller, health};
 use crate::input::{KEY_FILE_LIMIT, Source};
@@ -44,7 +45,14 @@ pub(super) fn run(arguments: &DoctorArguments, terminal: Terminal) -> Result<(),
         })
         .collect::<Result<Vec<_>, CommandError>>()?;
     let report = cluster::looking(&arguments.cluster, PATIENCE, async |look| {
-        look_over(look, arguments, &namespace, &local).await
+        match arguments.subject {
+            None => look_over(look, arguments, &namespace, &local).await,
+            Some(Subject::ExternalSecrets) => {
+                answers(look).await?;
+                let controller = Controller::see(look, &arguments.cluster).await;
+                Ok(external_secrets::look_over(look, &controller, &namespace).await)
+            }
+        }
     })?;
     let findings = report.findings();
     output::print(&printed(&[report], arguments.output))?;
@@ -60,19 +68,27 @@ pub(super) fn run(arguments: &DoctorArguments, terminal: Terminal) -> Result<(),
     }
 }
 
+async fn answers(look: &Look) -> Result<Check, CommandError> {
+    match look.version().await {
+        Seen::Found(version) => Ok(Check::ok("API server", version)),
+        Seen::Unknown(why) => {
+            Err(CommandError::cluster(why).remedy("look at the kubeconfig and the network"))
+        }
+        other => Ok(Check::unseen(
+            "API server",
+            &other,
+            "it does not tell its version",
+        )),
+    }
+}
+
 async fn look_over(
     look: &Look,
     arguments: &DoctorArguments,
     namespace: &str,
     local: &[(String, Certificate)],
 ) -> Result<Report, CommandError> {
-    let server = match look.version().await {
-        Seen::Found(version) => Check::ok("API server", version),
-        Seen::Unknown(why) => {
-            return Err(CommandError::cluster(why).remedy("look at the kubeconfig and the network"));
-        }
-        other => Check::unseen("API server", &other, "it does not tell its version"),
-    };
+    let server = answers(look).await?;
     let now = Timestamp::now();
     let controller = Controller::see(look, &arguments.cluster).await;
     let home = controller.namespace.clone();

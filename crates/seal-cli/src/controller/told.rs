@@ -67,6 +67,11 @@ impl Told {
     }
 }
 
+/// The text that a Deployment's container gives to that flag, if it does.
+pub(crate) fn argument<'d>(deployment: &'d Deployment, flag: &str) -> Option<&'d str> {
+    Given(container(deployment)?).flag(flag, None)
+}
+
 fn election(given: &Given<'_>) -> Result<Election, String> {
     if !given.boolean("leader-elect", true)? {
         return Ok(Election::Off);

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use super::ground::{Place, SOON, built, ground};
 
 /// Deployments that say what a controller is told and as whom it runs; nothing runs behind them.
-async fn deployments() {
+pub(crate) async fn deployments() {
     static MADE: OnceCell<()> = OnceCell::const_new();
     let make = async || {
         let plane = &ground().await.plane;
@@ -33,17 +33,23 @@ async fn deployments() {
 
 /// What `seal explain` says of a target in `namespace`, by section and subject; and its exit code.
 async fn explained(target: &str, namespace: &str, controller: &str) -> (i32, Checks) {
+    seal(&["explain", target, "-n", namespace], controller).await
+}
+
+/// What `seal` says with these words about the cluster and that controller.
+pub(crate) async fn seal(words: &[&str], controller: &str) -> (i32, Checks) {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     deployments().await;
     let kubeconfig = ground().await.plane.kubeconfig(ADMIN).await.unwrap();
-    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     let build = async || {
         tokio::task::spawn_blocking(|| built("seal-cli", "seal").unwrap())
             .await
             .unwrap()
     };
     let program = Program::new(BUILT.get_or_init(build).await)
-        .args(["explain", target, "-n", namespace, "-o", "json"])
-        .args(["--controller-namespace", "seal", "--controller-name", controller])
+        .args(words)
+        .args(["-o", "json", "--controller-namespace", "seal"])
+        .args(["--controller-name", controller])
         .env("KUBECONFIG", kubeconfig.display().to_string());
     let output = tokio::task::spawn_blocking(move || program.run())
         .await
@@ -60,10 +66,11 @@ async fn explained(target: &str, namespace: &str, controller: &str) -> (i32, Che
     (output.code, Checks(checks.collect()))
 }
 
-struct Checks(BTreeMap<(String, String), [String; 3]>);
+/// State, code and words of each check.
+pub(crate) struct Checks(BTreeMap<(String, String), [String; 3]>);
 
 impl Checks {
-    fn of(&self, section: &str, about: &str) -> [&str; 3] {
+    pub(crate) fn of(&self, section: &str, about: &str) -> [&str; 3] {
         let key = (section.to_owned(), about.to_owned());
         let found = self.0.get(&key);
         let found = found.unwrap_or_else(|| panic!("no {section} {about}: {:#?}", self.0));

@@ -105,6 +105,65 @@ fn keeping(home: &str, lease: Option<&str>) -> Vec<Access> {
     needed
 }
 
+/// Whether the controller may do what ExternalSecrets take, where it watches; a line for it.
+pub(super) async fn of_external_secrets(look: &Look, controller: &Controller, namespace: &str) -> Vec<Check> {
+    let home = &controller.namespace;
+    let Some(name) = controller.account() else {
+        let why = "its account is not known without its Deployment";
+        return vec![Check::unseen("controller", &controller.deployment, why)];
+    };
+    let who = Who::Account {
+        namespace: home.clone(),
+        name: name.clone(),
+    };
+    let (namespaces, of_cluster) = match controller.told.as_ref().map(|told| &told.watched) {
+        Some(Watched::These(namespaces)) => (namespaces.clone(), false),
+        Some(Watched::Unclear(why)) => return vec![Check::unknown("controller", why.clone())],
+        Some(Watched::All) | None => (vec![String::new()], true),
+    };
+    let needed = namespaces.iter().flat_map(|namespace| fetching(namespace));
+    let needed = needed.chain(of_cluster.then(using_cluster_stores).into_iter().flatten());
+    let answers = asked(look, &who, needed.collect()).await;
+    // The administrator of a namespace may ask there and nowhere else.
+    let answers = match answers.iter().all(|(_, answer)| answer.found().is_none()) && of_cluster {
+        true => asked(look, &who, fetching(namespace)).await,
+        false => answers,
+    };
+    vec![judged(&Answers {
+        about: "controller",
+        answers,
+        remedy: format!("give the account {home}/{name} the chart's roles (externalSecrets.enabled)"),
+        optional: false,
+    })]
+}
+
+/// What ExternalSecrets of a namespace take, or of all.
+fn fetching(namespace: &str) -> Vec<Access> {
+    const EXTERNAL: &str = "external-secrets.io";
+    let mut needed = Vec::new();
+    for resource in ["externalsecrets", "secretstores"] {
+        needed.extend(all(&["list", "watch"], EXTERNAL, resource, namespace));
+    }
+    for resource in ["externalsecrets", "externalsecrets/status", "secretstores/status"] {
+        needed.push(access("patch", EXTERNAL, resource, namespace, ""));
+    }
+    needed.extend(secrets(namespace));
+    needed.push(access("delete", "", "secrets", namespace, ""));
+    needed.push(access("get", "", "configmaps", namespace, ""));
+    needed.push(access("create", "", "serviceaccounts/token", namespace, ""));
+    needed.extend(all(&["create", "patch"], "", "events", namespace));
+    needed
+}
+
+/// What ClusterSecretStores take besides.
+fn using_cluster_stores() -> Vec<Access> {
+    const EXTERNAL: &str = "external-secrets.io";
+    let mut needed = all(&["list", "watch"], EXTERNAL, "clustersecretstores", "");
+    needed.push(access("patch", EXTERNAL, "clustersecretstores/status", "", ""));
+    needed.push(access("get", "", "namespaces", "", ""));
+    needed
+}
+
 impl Accesses {
     /// Asks.
     pub(super) async fn gather(look: &Look, controller: &Controller, namespace: &str) -> Self {
