@@ -87,4 +87,11 @@ annotations:
 {{ $path }}
 {{- end -}}
 {{- end -}}
+{{- /* What is switched off does not go on in silence either. */}}
+{{- range $name := list "installCRDs" "concurrent" "scopedNamespace" "scopedRBAC" "processClusterStore" "processSecretStore" "processClusterExternalSecret" "processPushSecret" "processClusterPushSecret" "openshiftFinalizers" "webhook" "certController" -}}
+{{- $value := get $.Values.externalSecrets $name -}}
+{{- if or $value (kindIs "bool" $value) }}
+externalSecrets.{{ $name }}
+{{- end -}}
+{{- end -}}
 {{- end -}}

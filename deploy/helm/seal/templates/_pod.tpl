@@ -16,6 +16,7 @@
   "all-namespaces" (and .Values.rbac.namespacedRoles (not .Values.additionalNamespaces) | ternary "false" "")
   "backup-recipients" (join "," .Values.backupRecipients)
   "controller-class" (.Values.externalSecrets.enabled | ternary .Values.externalSecrets.controllerClass "")
+  "enable-extended-metric-labels" (and .Values.externalSecrets.enabled .Values.externalSecrets.extendedMetricLabels | ternary "true" "")
   "external-secrets" (.Values.externalSecrets.enabled | ternary "true" "")
   "http-api" .Values.httpApi
   "key-cutoff-time" .Values.keycutofftime

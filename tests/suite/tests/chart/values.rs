@@ -292,6 +292,8 @@ fn the_controller_knows_every_flag_of_the_chart() {
         "leaderElection.leaseDuration=20s,leaderElection.renewDeadline=15s,leaderElection.retryPeriod=3s",
         "--set",
         "leaderElection.resourceName=other,leaderElection.enabled=false,replicas=1",
+        "--set",
+        "externalSecrets.enabled=true,externalSecrets.controllerClass=ours,externalSecrets.extendedMetricLabels=true",
         "--set-string",
         r"keycutofftime=Mon\, 02 Jan 2006 15:04:05 -0700",
     ]);
@@ -308,4 +310,63 @@ fn the_controller_knows_every_flag_of_the_chart() {
     let program = here.parent().unwrap().with_file_name("seal-controller");
     let output = Program::new(program).args(flags).arg("--version").run().unwrap();
     assert_eq!(output.code, 0, "{}", output.err());
+}
+
+#[test]
+fn values_of_the_external_secrets_chart_have_their_effect_or_are_named_after_the_install() {
+    for (setting, flag) in [
+        ("controllerClass=ours", "--controller-class=ours"),
+        (
+            "extendedMetricLabels=true",
+            "--enable-extended-metric-labels=true",
+        ),
+    ] {
+        let setting = format!("externalSecrets.{setting}");
+        let text = |enabled: &str| rendered(&["--set", &setting, "--set", enabled]);
+        assert!(text("externalSecrets.enabled=true").contains(flag), "{setting}");
+        assert!(!text("externalSecrets.enabled=false").contains(flag), "{setting}");
+    }
+    let notes = |settings: &[&str]| -> String {
+        let install = [
+            "install",
+            "seal",
+            "--dry-run=client",
+            "--set",
+            "externalSecrets.enabled=true",
+        ];
+        let install: Vec<&str> = install.iter().chain(settings).copied().collect();
+        let told = helm(&install).success().unwrap().out();
+        told.split_once("NOTES:").unwrap().1.to_owned()
+    };
+    let silent = notes(&[]);
+    assert!(!silent.contains("do nothing here"), "{silent}");
+    assert!(silent.contains("seal doctor external-secrets"), "{silent}");
+    let upstreams = [
+        "installCRDs=true",
+        "concurrent=5",
+        "scopedNamespace=prod",
+        "scopedRBAC=true",
+        "processClusterStore=false",
+        "processSecretStore=true",
+        "processClusterExternalSecret=false",
+        "processPushSecret=false",
+        "processClusterPushSecret=false",
+        "openshiftFinalizers=true",
+        "webhook.create=false",
+        "certController.create=false",
+    ];
+    let given: Vec<String> = upstreams
+        .iter()
+        .map(|value| format!("externalSecrets.{value}"))
+        .collect();
+    let given: Vec<&str> = given.iter().flat_map(|value| ["--set", value]).collect();
+    let told = notes(&given);
+    let (_, told) = told.split_once("These values do nothing here:").unwrap();
+    for value in upstreams {
+        let name = value.split(['.', '=']).next().unwrap();
+        let named = told
+            .lines()
+            .any(|line| line.trim() == format!("externalSecrets.{name}"));
+        assert!(named, "{name} is not named in {told}");
+    }
 }
