@@ -11,6 +11,7 @@ mod stores {
     mod entries;
     mod explained;
     mod faults;
+    mod granted;
     mod ground;
     mod handbook;
     mod measured;

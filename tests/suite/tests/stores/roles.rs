@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::ground::{Ground, SOON, bare, binary, place_on, root};
 
-type Right = (String, String, String);
+/// Group, resource and verb.
+pub(super) type Right = (String, String, String);
 
 const HOME: &str = "roles";
 const NAMED: &str = "roles-named";
@@ -33,7 +34,8 @@ fn chart(more: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-fn rights(objects: &[Value]) -> BTreeSet<Right> {
+/// All that the roles among these objects give.
+pub(super) fn rights(objects: &[Value]) -> BTreeSet<Right> {
     let texts = |value: &Value| -> Vec<String> {
         let all = value.as_array().into_iter().flatten();
         all.map(|text| text.as_str().unwrap().to_owned()).collect()
@@ -51,7 +53,8 @@ fn rights(objects: &[Value]) -> BTreeSet<Right> {
     all
 }
 
-fn right(call: &AuditCall) -> Right {
+/// What a call takes.
+pub(super) fn right(call: &AuditCall) -> Right {
     let resource = match call.subresource.as_str() {
         "" => call.resource.clone(),
         part => format!("{}/{part}", call.resource),
