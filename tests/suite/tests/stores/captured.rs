@@ -204,7 +204,7 @@ async fn a_token_without_an_audience_is_worth_something_and_is_refused_where_tha
         let token = wait_for(&what, SOON, async || {
             let bound = |claims: &Value| claims["aud"] == json!(["vault"]);
             let mut tokens = capture.tokens().into_iter();
-            Ok(tokens.find(|(_, claims)| bound(claims) == !audiences.is_empty()))
+            Ok(tokens.find(|(_, claims)| bound(claims) != audiences.is_empty()))
         });
         let (token, _) = token.await.unwrap();
         assert_eq!(
