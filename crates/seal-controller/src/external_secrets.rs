@@ -8,6 +8,7 @@ mod dependents;
 mod gather;
 mod prepare;
 mod reconcile;
+mod rooms;
 mod start;
 mod stores;
 mod validate;
@@ -37,6 +38,7 @@ use crate::settings::{Settings, Watched};
 use clients::Clients;
 use credentials::Audience;
 use dependents::Dependents;
+use rooms::Rooms;
 pub(crate) use start::Part;
 use stores::Stores;
 
@@ -80,6 +82,8 @@ pub(crate) struct ExternalSecrets {
     metrics: Arc<ExternalSecretMetrics>,
     /// Objects to be looked at.
     queue: Arc<Queue<Key>>,
+    /// Who waits for which store.
+    rooms: Arc<Rooms>,
     /// Stores to be validated.
     validations: Arc<Queue<Key>>,
     memory: Mutex<HashMap<Key, Memory>>,
@@ -177,6 +181,7 @@ impl ExternalSecrets {
             metrics: Arc::clone(&part.metrics),
             secrets,
             queue: Arc::clone(&part.queue),
+            rooms: Rooms::new(Arc::clone(&part.queue)),
             validations: Arc::clone(&part.validations),
             memory: Mutex::default(),
             client,

@@ -69,9 +69,9 @@ impl Attempt {
 }
 
 impl Reconcile for ExternalSecrets {
-    async fn reconcile(&self, key: &Key, _: Lane) -> Again {
+    async fn reconcile(&self, key: &Key, lane: Lane) -> Again {
         let begin = Instant::now();
-        let (again, look) = self.look_after(key).await;
+        let (again, look) = self.look_after(key, lane).await;
         match (look, self.objects.find(key)) {
             (Some(look), Some(seen)) => self.measure(key, &seen.object, look, begin.elapsed()),
             _ => self.metrics.forget(key),
@@ -82,7 +82,8 @@ impl Reconcile for ExternalSecrets {
 
 impl ExternalSecrets {
     // When to look again, and what the look came to, if it is for us to look.
-    async fn look_after(&self, key: &Key) -> (Again, Option<Look>) {
+    async fn look_after(&self, key: &Key, lane: Lane) -> (Again, Option<Look>) {
+        let claimed = self.rooms.claim(key);
         let Some(seen) = self.objects.find(key) else {
             self.forget(key);
             return (Again::Never, None);
@@ -124,7 +125,14 @@ impl ExternalSecrets {
                     self.take_over(key, &seen, record, now).await;
                     return (appointment(due, now), Some(Look::Nothing));
                 }
-                Ok(_) => self.attempt(key, &seen.object, record, now).await,
+                Ok(_) => {
+                    let of = |reference| key_of(&reference, &key.namespace);
+                    let stores = references(&seen.object).map(of);
+                    let Some(_stay) = self.rooms.enter(stores, claimed.as_ref(), key, lane) else {
+                        return (Again::OnChange, Some(Look::Nothing));
+                    };
+                    self.attempt(key, &seen.object, record, now).await
+                }
                 Err(fault) => Attempt::failed(Stage::Update, vec![fault]),
             }
         };
@@ -213,6 +221,7 @@ impl ExternalSecrets {
     pub(super) fn forget(&self, key: &Key) {
         self.memory().remove(key);
         self.dependents.forget(key);
+        self.rooms.forget(key);
     }
 
     // One store of another class is enough to leave all of it to that class's controller.

@@ -20,8 +20,8 @@ use crate::settings::Settings;
 use crate::watches::Watches;
 use crate::workers::Worker;
 
-// They wait for stores, and hold no core meanwhile; how many may ask one store is the store's client's to bound.
-const WORKERS: usize = 256;
+// They wait for stores, and hold no core meanwhile; how many may wait for one store is bounded by its room.
+const WORKERS: usize = 1024;
 const VALIDATORS: usize = 8;
 
 /// What others see of this part of the controller.

@@ -328,6 +328,14 @@ async fn a_new_object_is_synced_while_more_objects_than_workers_wait_for_a_store
     let healthy = json!({"data": data("hanging/app")});
     place.external("healthy", healthy).await;
     place.holds("healthy", "a", "one").await;
+    // It did not have to wait until those before it had given up: most of them were never begun.
+    let log = ground().await.controller.log();
+    let before = log.lines().take_while(|line| !line.contains("hanging/healthy"));
+    let begun: std::collections::BTreeSet<&str> = before
+        .filter(|line| line.contains("Fetching"))
+        .filter_map(|line| line.split("hanging/stuck-").nth(1))
+        .collect();
+    assert!(begun.len() < 200, "{} were begun before it", begun.len());
     place.ready("stuck-0", "False").await;
     store.process().resume().unwrap();
 }
