@@ -32,7 +32,7 @@ fn ends_well(arguments: &[&str]) {
         .current_dir(env!("CARGO_MANIFEST_DIR").as_ref())
         .deadline(DEADLINE)
         .run()
-        .unwrap();
+        .expect("cargo can be run");
     let said = chaos.out();
     assert_eq!(chaos.code, 0, "{said}{}", chaos.err());
     let verdict = said.lines().last().unwrap_or_default();
