@@ -309,4 +309,34 @@ mod tests {
         let found = complaints(judge(), &[bystander, written]);
         assert!(found.ends_with("is nobody's and was written to"), "{found}");
     }
+
+    #[test]
+    fn two_that_share_a_value_are_judged_by_it_and_one_may_lose_its_secret_while_the_value_is_gone() {
+        let mut orders = Place::of_stores();
+        let (source, twin) = (orders.next().expect("a pair"), orders.next().expect("a pair"));
+        assert!(twin.source() == source && twin.deletes() && !source.deletes());
+        let secret = |uid: &str, resource_version: u64, place: Place| Seen {
+            namespace: place.namespace().to_owned(),
+            name: place.name(),
+            uid: uid.to_owned(),
+            entries: ENTRIES.map(|entry| (entry.to_owned(), source.text(1))).into(),
+            ..seen(resource_version, [1; 5])
+        };
+        let mut judge = Judge::default();
+        judge.hold(source, 1);
+        judge.see(&secret("one", 1, source));
+        judge.see(&secret("other", 2, twin));
+        judge.withdraw(twin);
+        judge.let_go("other");
+        judge.gone(&secret("other", 3, twin));
+        // Made from what was read before.
+        judge.see(&secret("late", 4, twin));
+        judge.gone(&secret("late", 5, twin));
+        assert_eq!(judge.take_violations(), Vec::<String>::new());
+        judge.keep(twin);
+        judge.see(&secret("kept", 6, twin));
+        judge.gone(&secret("kept", 7, twin));
+        judge.gone(&secret("one", 8, source));
+        assert_eq!(judge.take_violations().len(), 2);
+    }
 }

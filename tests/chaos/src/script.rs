@@ -8,6 +8,7 @@ use fastrand::Rng;
 
 use crate::act::{Act, Disturbance, Sealing, Tampering, Trouble};
 use crate::place::Place;
+use crate::stores::act::StoreAct;
 use crate::stores::script::StoreScript;
 
 const MOST_KEYS: usize = 6;
@@ -143,12 +144,13 @@ impl Script {
         }
     }
 
-    /// What is left to do so that everything can open.
+    /// What is left to do so that everything can open: also what was drawn and not done yet, since how everything
+    /// should stand is known from what was drawn.
     pub(crate) fn last(&mut self) -> Vec<Act> {
+        let mut acts: Vec<Act> = self.upcoming.drain(..).collect();
         let to_come: Vec<usize> = self.keys_that(|key| key == Key::ToCome);
-        let keys = to_come.into_iter().map(|key| self.come(key)).collect::<Vec<_>>();
-        let store = self.stores.as_mut().and_then(StoreScript::last);
-        keys.into_iter().chain(store).collect()
+        acts.extend(to_come.into_iter().map(|key| self.come(key)));
+        acts
     }
 
     /// How what has to do with the store should stand.
@@ -171,17 +173,19 @@ impl Script {
             return self.apart_from_stores();
         };
         let (act, outage) = stores.next(&mut self.dice);
-        // While a store is away the world goes on without it.
-        if let Some(acts) = outage {
-            for _ in 0..acts {
-                let act = match (self.dice.bool(), &mut self.stores) {
+        // While a store is away the world goes on without it. What follows upon an act follows at once: out of their
+        // order, acts would not come to what is remembered of them.
+        if let Some(count) = outage {
+            let mut acts = VecDeque::new();
+            for _ in 0..count {
+                acts.push_back(match (self.dice.bool(), &mut self.stores) {
                     (true, Some(stores)) => stores.elsewhere(&mut self.dice),
                     _ => self.apart_from_stores(),
-                };
-                self.upcoming.push_back(act);
+                });
+                acts.append(&mut self.upcoming);
             }
-            let end = self.stores.as_mut().map(StoreScript::end);
-            self.upcoming.extend(end);
+            acts.push_back(Act::Store(StoreAct::End));
+            self.upcoming = acts;
         }
         act
     }
@@ -405,6 +409,37 @@ mod tests {
                 }
             }
             assert!(needs.values().all(|key| present.contains(key)), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn whenever_it_ends_the_store_is_back_and_all_that_was_drawn_is_done() {
+        for count in 0..300 {
+            let mut script = Script::new(42, 2, true);
+            let mut acts: Vec<Act> = (0..count).map(|_| script.next()).collect();
+            acts.extend(script.last());
+            let (mut away, mut standing) = (false, HashSet::new());
+            let mut versions = HashMap::new();
+            for act in acts {
+                match act {
+                    Act::Store(StoreAct::Begin(_)) => away = true,
+                    Act::Store(StoreAct::End) => away = false,
+                    Act::Store(StoreAct::Publish { source, version }) => {
+                        assert!(!away, "what needs the store waits for it");
+                        versions.insert(source, version);
+                    }
+                    Act::Store(StoreAct::Withdraw(_) | StoreAct::Rotate) => assert!(!away),
+                    Act::Store(StoreAct::Order(place)) => drop(standing.insert(place)),
+                    Act::Store(StoreAct::Cancel(place)) => drop(standing.remove(&place)),
+                    _ => {}
+                }
+            }
+            assert!(!away, "after {count} acts");
+            for order in script.stores().expect("there is a store").orders() {
+                assert_eq!(order.stands, standing.contains(&order.place), "{}", order.place);
+                let version = versions.get(&order.place.source()).copied();
+                assert_eq!(order.source.version, version.unwrap_or_default());
+            }
         }
     }
 }

@@ -14,7 +14,6 @@ const PATHS: [&str; 4] = ["/v1/secret/data/*", "/v1/auth/token/*", "/v1/sys/*", 
 pub(crate) struct StoreScript {
     sources: Vec<(Place, Source)>,
     orders: Vec<(Place, bool)>,
-    away: bool,
 }
 
 /// A value as the script left it.
@@ -44,12 +43,11 @@ impl StoreScript {
                 .map(|place| (place, Source::default()))
                 .collect(),
             orders: places().map(|place| (place, false)).collect(),
-            away: false,
         }
     }
 
-    /// The next act; an outage comes with its end, which is to follow after as many acts as the number says, of which
-    /// none may need the store.
+    /// The next act; the end of an outage is to follow after as many acts as the number says, of which none may need the
+    /// store.
     pub(crate) fn next(&mut self, dice: &mut Rng) -> (Act, Option<usize>) {
         let act = match dice.u32(0..100) {
             0..34 => self.publish(dice),
@@ -61,7 +59,6 @@ impl StoreScript {
             93..95 => StoreAct::Rotate,
             _ => {
                 let all = [Outage::Sealed, Outage::Still, Outage::Unmounted];
-                self.away = true;
                 let outage = StoreAct::Begin(all[dice.usize(0..all.len())]);
                 return (Act::Store(outage), Some(dice.usize(5..50)));
             }
@@ -79,17 +76,6 @@ impl StoreScript {
             3 => Act::Tamper(place, Tampering::PutBack),
             _ => Act::Store(self.order(dice)),
         }
-    }
-
-    /// The store is back.
-    pub(crate) fn end(&mut self) -> Act {
-        self.away = false;
-        Act::Store(StoreAct::End)
-    }
-
-    /// What is left to do so that everything can come to rest.
-    pub(crate) fn last(&mut self) -> Option<Act> {
-        self.away.then(|| self.end())
     }
 
     /// How the ExternalSecrets should stand.
