@@ -40,8 +40,8 @@ pub use self::{
     settings::{JwtSource, Login, VaultSettings},
 };
 use crate::{
-    Answer, Asker, Call, Find, Found, Health, MountFault, Pending, RemotePath, SecretsClient, StoreError,
-    Validity, network::Reply, single_flight::SingleFlight,
+    Answer, Asker, Blame, Call, Find, Found, Health, MountFault, Pending, RemotePath, SecretsClient,
+    StoreError, Validity, network::Reply, single_flight::SingleFlight,
 };
 
 /// A client of Vault or OpenBao. Clones are the same one: one token, one set of limits.
@@ -56,6 +56,7 @@ struct Client {
     reads: SingleFlight<String, Answer>,
     skills: Skills,
     mounts: Mounts,
+    looks: SingleFlight<String, bool>,
 }
 
 impl VaultClient {
@@ -74,6 +75,7 @@ impl VaultClient {
             reads: SingleFlight::new(),
             skills: Skills::default(),
             mounts: Mounts::default(),
+            looks: SingleFlight::new(),
         })))
     }
 }
@@ -220,7 +222,7 @@ impl Client {
 
     /// Whether there is another engine than the settings say where something was missing. Where that cannot be told,
     /// "missing" stands.
-    async fn is_other_engine(&self, place: &Place, asker: &str) -> bool {
+    async fn is_other_engine(self: &Arc<Self>, place: &Place, asker: &str) -> bool {
         let mount = place.mount();
         if mount.is_empty() || self.gate.version() == KvVersion::V1 {
             return false;
@@ -228,19 +230,22 @@ impl Client {
         if let Some(is_other) = self.mounts.known(&mount) {
             return is_other;
         }
-        let target = format!("/v1/sys/internal/ui/mounts{mount}");
-        let call = Call {
-            verb: "read",
-            path: target.trim_start_matches("/v1/").to_owned(),
-        };
-        let is_other = match self.ask(Ask::get(call, &target, asker)).await {
-            Ok(reply) => mounts::is_other(&reply),
-            Err(error) if error.status().is_some() => false,
-            // Not seen this time.
-            Err(_) => return false,
-        };
-        self.mounts.remember(&mount, is_other);
-        is_other
+        let (client, asker) = (Arc::clone(self), asker.to_owned());
+        let looked = self.looks.join(mount.clone(), || async move {
+            let target = format!("/v1/sys/internal/ui/mounts{mount}");
+            let call = Call {
+                verb: "read",
+                path: target.trim_start_matches("/v1/").to_owned(),
+            };
+            let is_other = match client.ask(Ask::get(call, &target, &asker)).await {
+                Ok(reply) => mounts::is_other(&reply),
+                Err(error) if error.blame() == Blame::Refused => false,
+                Err(error) => return Err(error),
+            };
+            client.mounts.remember(&mount, is_other);
+            Ok(is_other)
+        });
+        looked.await.unwrap_or(false)
     }
 
     async fn validate(&self) -> Result<Validity, StoreError> {

@@ -4,6 +4,8 @@
 mod interop_vault {
     pub(crate) mod finding;
     pub(crate) mod ground;
+    pub(crate) mod misbehaving;
     pub(crate) mod reading;
     pub(crate) mod signing_in;
+    pub(crate) mod tokens;
 }

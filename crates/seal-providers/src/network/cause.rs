@@ -66,7 +66,8 @@ fn of_io(error: &io::Error) -> Option<String> {
 fn of_tls(error: &rustls::Error) -> String {
     let words = match error {
         rustls::Error::InvalidCertificate(fault) => match fault {
-            CertificateError::UnknownIssuer => {
+            // A bad signature is that of an authority of the same name with another key: one that was made anew.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 "its certificate is of an authority that is not trusted; the store's CA is missing or another one"
             }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

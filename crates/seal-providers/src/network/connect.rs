@@ -5,6 +5,10 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -41,8 +45,24 @@ pub(super) enum ConnectFault {
 /// Makes connections, without TLS.
 #[derive(Clone)]
 pub(super) struct Connector {
-    pub(super) reach: Reach,
-    pub(super) timeout: Duration,
+    reach: Reach,
+    timeout: Duration,
+    made: Arc<AtomicU64>,
+}
+
+impl Connector {
+    pub(super) fn new(reach: Reach, timeout: Duration) -> Self {
+        Self {
+            reach,
+            timeout,
+            made: Arc::default(),
+        }
+    }
+
+    /// How many connections have been made so far.
+    pub(super) fn made(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.made)
+    }
 }
 
 impl Service<Uri> for Connector {
@@ -89,6 +109,7 @@ impl Connector {
             .map_err(|_| ConnectFault::Late)?
             .map_err(ConnectFault::Io)?;
         stream.set_nodelay(true).map_err(ConnectFault::Io)?;
+        self.made.fetch_add(1, Ordering::SeqCst);
         Ok(TokioIo::new(stream))
     }
 }
@@ -190,10 +211,7 @@ mod tests {
     async fn name_that_resolves_to_loopback_is_not_connected_to() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let connector = |reach| Connector {
-            reach,
-            timeout: Duration::from_secs(5),
-        };
+        let connector = |reach| Connector::new(reach, Duration::from_secs(5));
         for host in ["localhost", "127.0.0.1"] {
             let uri: Uri = format!("http://{host}:{port}").parse().unwrap();
             let refused = connector(Reach::Network).connect(&uri).await.err().unwrap();

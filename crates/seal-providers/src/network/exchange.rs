@@ -1,9 +1,14 @@
 //! One request and its answer. What the status means is the backend's to say.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::Client,
@@ -17,11 +22,15 @@ use crate::{Call, StoreError};
 /// A list of many names is large; values are a megabyte at most.
 const MOST_BYTES: usize = 8 << 20;
 const MOST_REDIRECTS: usize = 3;
+/// So many old connections may turn out to be closed, one after the other.
+const MOST_STALE: usize = 3;
 const IDLE: std::time::Duration = std::time::Duration::from_secs(50);
 
 /// A client of one address.
 pub(crate) struct Http {
     client: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    /// Connections made so far.
+    made: Arc<AtomicU64>,
     address: Address,
     timeouts: Timeouts,
 }
@@ -66,10 +75,8 @@ impl Http {
         timeouts: Timeouts,
         connections: usize,
     ) -> Result<Self, StoreError> {
-        let connector = Connector {
-            reach,
-            timeout: timeouts.connect,
-        };
+        let connector = Connector::new(reach, timeouts.connect);
+        let made = connector.made();
         // Whom to trust matters to those who encrypt; a machine without authorities can do without them.
         let tls = match address.is_encrypted() {
             true => tls::config(trust, identity)?,
@@ -84,6 +91,7 @@ impl Http {
             .build(connector);
         Ok(Self {
             client,
+            made,
             address,
             timeouts,
         })
@@ -133,17 +141,31 @@ impl Http {
     }
 
     async fn once(&self, call: &Call, request: http::Request<Full<Bytes>>) -> Result<Reply, StoreError> {
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+        let response = self.answered(request).await?;
         let (parts, body) = response.into_parts();
         Ok(Reply {
             status: parts.status,
             headers: parts.headers,
             body: self.read(call, body).await?,
         })
+    }
+
+    /// The head of the answer. A server may close a connection at the moment in which we take it up again; what
+    /// changes nothing is then asked once more (RFC 9110, 9.2.2).
+    async fn answered(&self, request: http::Request<Full<Bytes>>) -> Result<Response<Incoming>, StoreError> {
+        let is_safe = request.body().size_hint().exact() == Some(0);
+        for _ in 0..MOST_STALE {
+            let made = self.made.load(Ordering::SeqCst);
+            match self.client.request(request.clone()).await {
+                // Nobody has connected since, so it was an old connection.
+                Err(error) if is_safe && !error.is_connect() && self.made.load(Ordering::SeqCst) == made => {}
+                outcome => return outcome.map_err(|error| self.unreachable(&error)),
+            }
+        }
+        self.client
+            .request(request)
+            .await
+            .map_err(|error| self.unreachable(&error))
     }
 
     async fn read(&self, call: &Call, mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, StoreError> {

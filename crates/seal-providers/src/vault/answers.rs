@@ -36,6 +36,13 @@ struct VersionMetadata {
     version: Option<u64>,
 }
 
+/// Whether a 404 is a refusal in words of its own, rather than one of those that [`read`] and the others know.
+pub(super) fn is_refusal(reply: &Reply) -> bool {
+    let body: Option<Body<'_>> = serde_json::from_slice(&reply.body).ok();
+    let errors = body.and_then(|body| body.errors).unwrap_or_default();
+    !errors.is_empty() && mount_fault(&errors).is_none()
+}
+
 /// Whether a 404 says nothing but that, so that another engine could say the same.
 pub(super) fn is_bare_404(reply: &Reply) -> bool {
     let body: Option<Body<'_>> = serde_json::from_slice(&reply.body).ok();
@@ -76,6 +83,9 @@ pub(super) fn metadata(call: &Call, reply: &Reply) -> Result<Answer, StoreError>
         _ => return Err(malformed(call)),
     };
     let metadata: Metadata<'_> = serde_json::from_str(data.get()).map_err(|_| malformed(call))?;
+    if metadata.current_version.is_none() {
+        return Err(malformed(call));
+    }
     let facts = [
         ("created_time", metadata.created_time),
         ("current_version", metadata.current_version),
@@ -220,22 +230,23 @@ fn absent(call: &Call, body: &Body<'_>) -> Result<Answer, StoreError> {
     if errors.is_empty() {
         return Ok(Answer::Missing);
     }
+    mount_fault(errors)
+        .map(Answer::MountMissing)
+        .ok_or_else(|| malformed(call))
+}
+
+/// What a store says when a request has not reached an engine of the kind that was meant.
+fn mount_fault(errors: &[Cow<'_, str>]) -> Option<MountFault> {
     let says = |words: &str| errors.iter().any(|error| error.contains(words));
     if says("no handler for route") || says("route entry not found") {
-        return Ok(Answer::MountMissing(MountFault::NoEngine));
+        Some(MountFault::NoEngine)
+    } else if says("namespace not found") {
+        Some(MountFault::NoNamespace)
+    } else if says("unsupported path") {
+        Some(MountFault::OtherEngine)
+    } else {
+        None
     }
-    if says("namespace not found") {
-        return Ok(Answer::MountMissing(MountFault::NoNamespace));
-    }
-    if says("unsupported path") {
-        return Ok(Answer::MountMissing(MountFault::OtherEngine));
-    }
-    Err(StoreError::Answered {
-        call: call.clone(),
-        status: 404,
-        words: crate::words::harmless(&errors.join("; "), []),
-        retry_after: None,
-    })
 }
 
 fn malformed(call: &Call) -> StoreError {

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use zeroize::Zeroizing;
 
 use super::{
-    answers::complaints,
+    answers::{complaints, is_refusal},
     settings::{Login, VaultSettings},
 };
 use crate::{
@@ -166,7 +166,7 @@ impl Line {
             };
             let reply = self.http.send(&call, exchange).await?;
             self.note_index(&reply);
-            if reply.status.is_success() || reply.status == 404 {
+            if reply.status.is_success() || (reply.status == 404 && !is_refusal(&reply)) {
                 return Ok(reply);
             }
             let known = known.into_iter().chain(token.map(str::as_bytes));

@@ -97,3 +97,59 @@ pub(crate) fn found(found: Result<Found, StoreError>) -> Value {
         Err(fault) => json!(format!("{:?}: {fault}", fault.blame())),
     }
 }
+
+/// With one secret, and a policy `reader` for it.
+pub(crate) async fn with_secret() -> OpenBao {
+    let store = store().await;
+    store
+        .write("secret", "app", &json!({"x": "1"}))
+        .await
+        .expect("a secret");
+    let rules = r#"path "secret/data/*" { capabilities = ["read"] }"#;
+    store.policy("reader", rules).await.expect("a policy");
+    store
+}
+
+/// The method and a role of these settings with the policy `reader`; its id and a secret for it.
+pub(crate) async fn approle(store: &OpenBao, role: &Value) -> (String, String) {
+    store.enable_auth("approle", "approle").await.expect("a method");
+    change_role(store, role).await;
+    credentials(store).await
+}
+
+/// The role's id, and one more secret for it.
+pub(crate) async fn credentials(store: &OpenBao) -> (String, String) {
+    let id = store
+        .call("GET", "auth/approle/role/app/role-id", &Value::Null)
+        .await
+        .expect("an id");
+    let secret = store
+        .call("POST", "auth/approle/role/app/secret-id", &json!({}))
+        .await
+        .expect("a secret");
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    (text(&id["data"]["role_id"]), text(&secret["data"]["secret_id"]))
+}
+
+pub(crate) async fn change_role(store: &OpenBao, role: &Value) {
+    let mut role = role.clone();
+    if role["token_policies"].is_null() {
+        role["token_policies"] = json!("reader");
+    }
+    store
+        .call("POST", "auth/approle/role/app", &role)
+        .await
+        .expect("a role");
+}
+
+pub(crate) fn approle_login(role: &str, secret: &str) -> Login {
+    Login::AppRole {
+        mount: "approle".to_owned(),
+        role_id: plain(role),
+        secret_id: plain(secret),
+    }
+}
+
+pub(crate) fn plain(text: &str) -> Plaintext {
+    Plaintext::copied(text.as_bytes())
+}

@@ -8,28 +8,17 @@ use k8s_openapi::api::{
     core::v1::ServiceAccount,
 };
 use kube::{Api, api::PostParams};
-use seal_core::Plaintext;
 use seal_providers::{
     Blame, ClientCertificate, Reach, RemotePath, SecretsClient, Trust, Validity,
     vault::{JwtSource, Login, VaultClient, VaultSettings},
 };
-use seal_testbed::{ADMIN, Canary, ControlPlane, OpenBao, StoreProxy};
-use serde_json::{Value, json};
+use seal_testbed::{ADMIN, Canary, ControlPlane, StoreProxy};
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::ground::{anybody, client, read, settings, store, text, token};
-
-/// With one secret, and a policy `reader` for it.
-async fn with_secret() -> OpenBao {
-    let store = store().await;
-    store
-        .write("secret", "app", &json!({"x": "1"}))
-        .await
-        .expect("a secret");
-    let rules = r#"path "secret/data/*" { capabilities = ["read"] }"#;
-    store.policy("reader", rules).await.expect("a policy");
-    store
-}
+use super::ground::{
+    anybody, approle, approle_login, client, plain, read, settings, text, token, with_secret,
+};
 
 async fn reads(client: &VaultClient) {
     assert_eq!(client.validate().await, Ok(Validity::Valid));
@@ -56,10 +45,6 @@ fn canary() -> (Canary, String) {
     (canary, word)
 }
 
-fn plain(text: &str) -> Plaintext {
-    Plaintext::copied(text.as_bytes())
-}
-
 #[tokio::test]
 async fn token_is_taken_as_it_comes_and_a_wrong_one_refused() {
     let store = with_secret().await;
@@ -73,37 +58,10 @@ async fn token_is_taken_as_it_comes_and_a_wrong_one_refused() {
     is_refused(&bad, &canary, "403: ").await;
 }
 
-async fn approle(store: &OpenBao, lifetime: &str) -> (String, String) {
-    store.enable_auth("approle", "approle").await.expect("a method");
-    let role = json!({"token_policies": "reader", "token_ttl": lifetime});
-    store
-        .call("POST", "auth/approle/role/app", &role)
-        .await
-        .expect("a role");
-    let id = store
-        .call("GET", "auth/approle/role/app/role-id", &Value::Null)
-        .await
-        .expect("an id");
-    let secret = store
-        .call("POST", "auth/approle/role/app/secret-id", &json!({}))
-        .await
-        .expect("a secret");
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    (text(&id["data"]["role_id"]), text(&secret["data"]["secret_id"]))
-}
-
-fn approle_login(role: &str, secret: &str) -> Login {
-    Login::AppRole {
-        mount: "approle".to_owned(),
-        role_id: plain(role),
-        secret_id: plain(secret),
-    }
-}
-
 #[tokio::test]
 async fn role_and_secret_id_are_taken_and_wrong_ones_refused() {
     let store = with_secret().await;
-    let (role, secret) = approle(&store, "1h").await;
+    let (role, secret) = approle(&store, &json!({"token_ttl": "1h"})).await;
     reads(&client(settings(&store, approle_login(&role, &secret)))).await;
 
     let (canary, word) = canary();
@@ -119,7 +77,7 @@ async fn role_and_secret_id_are_taken_and_wrong_ones_refused() {
 #[tokio::test]
 async fn login_that_rides_along_makes_no_token_at_the_store() {
     let store = with_secret().await;
-    let (role, secret) = approle(&store, "1h").await;
+    let (role, secret) = approle(&store, &json!({"token_ttl": "1h"})).await;
     let inline = |login| {
         client(VaultSettings {
             inline: true,
@@ -326,7 +284,7 @@ async fn namespaces_of_secrets_and_of_the_login_are_two_things() {
     .unwrap();
     let rules = r#"path "team/secret/data/*" { capabilities = ["read"] }"#;
     store.policy("reader", rules).await.unwrap();
-    let (role, secret) = approle(&store, "1h").await;
+    let (role, secret) = approle(&store, &json!({"token_ttl": "1h"})).await;
 
     let apart = client(VaultSettings {
         namespace: Some("team".to_owned()),
