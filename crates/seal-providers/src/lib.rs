@@ -12,6 +12,8 @@
 mod allowed;
 mod client;
 mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
 #[cfg(feature = "network")]
 mod governor;
 #[cfg(feature = "network")]
