@@ -16,6 +16,8 @@ mod error;
 pub mod fake;
 #[cfg(feature = "network")]
 mod governor;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 #[cfg(feature = "network")]
 mod meter;
 #[cfg(feature = "network")]
@@ -37,4 +39,4 @@ pub use governor::Limits;
 #[cfg(feature = "network")]
 pub use meter::Meter;
 #[cfg(feature = "network")]
-pub use network::{Address, ClientCertificate, Reach, Timeouts, Trust};
+pub use network::{Address, ClientCertificate, JwtSource, Reach, Timeouts, Trust};

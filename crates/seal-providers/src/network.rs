@@ -14,7 +14,16 @@ pub use connect::Reach;
 pub(crate) use exchange::{Exchange, Http, Redirects, Reply, secret_header};
 pub use tls::{ClientCertificate, Trust};
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use zeroize::Zeroizing;
+
+use crate::StoreError;
+
+/// Makes a token of somebody's, such as a service account's. Called when one is needed, since such tokens are
+/// short-lived; its errors are [`StoreError::Credentials`].
+pub type JwtSource = Arc<dyn Fn() -> BoxFuture<'static, Result<Zeroizing<String>, StoreError>> + Send + Sync>;
 
 /// How long each step may take. Every outward call of this crate is bounded by these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +39,18 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(5),
             request: Duration::from_secs(20),
+        }
+    }
+}
+
+/// All but unreserved characters (RFC 3986, 2.3) as percent and two digits.
+pub(crate) fn encode(text: &str, target: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                target.push(char::from(byte));
+            }
+            _ => target.push_str(&format!("%{byte:02X}")),
         }
     }
 }

@@ -37,8 +37,9 @@ use self::{
 };
 pub use self::{
     paths::KvVersion,
-    settings::{JwtSource, Login, VaultSettings},
+    settings::{Login, VaultSettings},
 };
+pub use crate::JwtSource;
 use crate::{
     Answer, Asker, Blame, Call, Find, Found, Health, MountFault, Pending, RemotePath, SecretsClient,
     StoreError, Validity, network::Reply, single_flight::SingleFlight,

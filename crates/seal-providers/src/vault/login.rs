@@ -6,13 +6,10 @@ use serde::Deserialize;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-use super::{
-    paths::{encode, segments},
-    settings::Login,
-};
+use super::{paths::segments, settings::Login};
 use crate::{
     Call, StoreError,
-    network::{Reply, secret_header},
+    network::{Reply, encode, secret_header},
 };
 
 /// A login, ready to be sent.

@@ -4,7 +4,7 @@
 //!
 //! Which path a key means is external-secrets' table (`buildPath` and `buildMetadataPath` there), quirks included.
 
-use crate::{Asker, StoreError};
+use crate::{Asker, StoreError, network::encode};
 
 /// Which version of the key/value engine is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -280,18 +280,6 @@ fn judge(segment: &str) -> Result<(), &'static str> {
         _ if segment.contains(['\\', '/']) => Err("has a backslash in it"),
         _ if segment.chars().any(char::is_control) => Err("has a control character in it"),
         _ => Ok(()),
-    }
-}
-
-/// All but unreserved characters (RFC 3986, 2.3) as percent and two digits.
-pub(super) fn encode(segment: &str, target: &mut String) {
-    for byte in segment.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                target.push(char::from(byte));
-            }
-            _ => target.push_str(&format!("%{byte:02X}")),
-        }
     }
 }
 

@@ -3,17 +3,11 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
 use seal_core::Plaintext;
-use zeroize::Zeroizing;
 
 use super::KvVersion;
-use crate::{Address, ClientCertificate, Limits, Meter, Reach, StoreError, Timeouts, Trust};
-
-/// Makes a token of somebody's for a login, such as a service account's. Called once a login, since such tokens are
-/// short-lived; its errors are [`StoreError::Credentials`].
-pub type JwtSource = Arc<dyn Fn() -> BoxFuture<'static, Result<Zeroizing<String>, StoreError>> + Send + Sync>;
+use crate::{Address, ClientCertificate, JwtSource, Limits, Meter, Reach, Timeouts, Trust};
 
 /// A Vault or OpenBao, as one identity sees it.
 pub struct VaultSettings {
