@@ -205,7 +205,7 @@ impl Session {
         Ok(Some(token))
     }
 
-    /// Forgets a token that was refused; false where it is an old one of a few seconds, whose successor would be
+    /// Forgets a token that was refused; false where it was made a few seconds ago, since its successor would be
     /// refused as well.
     fn drop_minted(&self, token: Option<&HeaderValue>) -> bool {
         const YOUNG: Duration = Duration::from_secs(10);
@@ -265,5 +265,43 @@ fn refusal(call: &Call, reply: &Reply) -> StoreError {
         status: reply.status.as_u16(),
         words: reason.unwrap_or_default().to_owned(),
         retry_after: reply.retry_after(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::{Limits, Reach, Timeouts, Trust};
+
+    fn session() -> Session {
+        let source: JwtSource = Arc::new(|| async { Ok(Zeroizing::new("a.b.c".to_owned())) }.boxed());
+        let settings = KubernetesSettings {
+            address: "https://api.example".parse().unwrap(),
+            trust: Trust::System,
+            identity: KubernetesIdentity::Minted(source),
+            namespace: "prod".to_owned(),
+            reach: Reach::default(),
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+        };
+        Session::new(settings).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_token_is_replaced_when_it_is_no_longer_young() {
+        let session = session();
+        let token = session.current().await.unwrap();
+        assert!(!session.drop_minted(token.as_ref()));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(session.drop_minted(token.as_ref()));
+        assert!(session.state().minted.is_none());
+        // Whoever was refused with the old one takes the new one.
+        session.current().await.unwrap();
+        assert!(session.drop_minted(Some(&HeaderValue::from_static("Bearer of.the.past"))));
+        assert!(session.state().minted.is_some());
     }
 }
