@@ -26,6 +26,8 @@ mod network;
 mod single_flight;
 #[cfg(feature = "vault")]
 pub mod vault;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 mod words;
 
 pub use allowed::{Allowed, InvalidPattern};

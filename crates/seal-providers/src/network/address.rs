@@ -29,6 +29,15 @@ impl Address {
         format!("{}:{}", self.host, self.port)
     }
 
+    /// Scheme, host and port alone.
+    #[cfg_attr(not(feature = "webhook"), expect(dead_code, reason = "of webhooks only"))]
+    pub(crate) fn without_path(&self) -> Self {
+        Self {
+            base: String::new(),
+            ..self.clone()
+        }
+    }
+
     /// `path`, which begins with a slash and is encoded, below this address.
     pub(crate) fn uri(&self, path: &str) -> Result<Uri, StoreError> {
         format!("{}{path}", self)
