@@ -44,6 +44,8 @@ impl Holder {
 pub struct Held {
     /// Its entries.
     pub entries: BTreeMap<String, Plaintext>,
+    /// Its labels: some who refer to it want one.
+    pub labels: BTreeMap<String, String>,
     /// The version that was read.
     pub version: SecretVersion,
 }
@@ -63,6 +65,7 @@ pub async fn entries(
             let secret = Secrets::new(client.clone()).find(namespace, name).await?;
             Ok(secret.map(|secret| Held {
                 version: version(&secret),
+                labels: secret.metadata.labels.unwrap_or_default(),
                 entries: secret.data,
             }))
         }
@@ -77,6 +80,7 @@ pub async fn entries(
             let bytes = bytes.map(|(entry, bytes)| (entry, Plaintext::new(bytes.0)));
             Ok(Some(Held {
                 entries: texts.chain(bytes).collect(),
+                labels: map.metadata.labels.unwrap_or_default(),
                 version: SecretVersion {
                     uid: map.metadata.uid.unwrap_or_default(),
                     resource_version: map.metadata.resource_version.unwrap_or_default(),

@@ -5,7 +5,9 @@
 mod clients;
 mod credentials;
 mod dependents;
+mod fake;
 mod gather;
+mod kubernetes;
 mod prepare;
 mod reconcile;
 mod rooms;
@@ -14,6 +16,7 @@ mod stores;
 mod validate;
 mod vault;
 mod watched;
+mod webhook;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};

@@ -7,18 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kube::Client;
-use seal_api::external_secrets::{Provider, StoreKind};
+use seal_api::external_secrets::Provider;
 use seal_engine::external_secret::boundary::Place;
 use seal_engine::{Fault, SecretVersion, catalogue};
 use seal_providers::vault::VaultClient;
 use seal_providers::{Health, Reach, SecretsClient, StoreError};
+use seal_template::Functions;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::credentials::{Audience, Credentials, Interest, Lacking};
 use super::dependents::Thing;
 use super::stores::Store;
-use super::vault;
+use super::{fake, kubernetes, vault, webhook};
 use crate::known::{Key, Known};
 use crate::metrics::external_secrets::{ExternalSecretMetrics, StoreMeter};
 
@@ -32,12 +33,16 @@ pub(crate) struct Clients {
     cluster: Client,
     reach: Reach,
     audience: Audience,
+    /// What templates of webhooks may call.
+    functions: Functions,
     /// The versions of the Secrets that stores refer to.
     secrets: Arc<Known<SecretVersion>>,
     interest: Interest,
     /// Who hears of stores that answer no longer, or again.
     told: UnboundedSender<(Key, Health)>,
     metrics: Arc<ExternalSecretMetrics>,
+    /// The stores that are somebody else to each namespace, as they were last seen.
+    askers_own: Mutex<HashMap<Key, Edition>>,
     all: Mutex<HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>>,
 }
 
@@ -48,9 +53,24 @@ struct Identity {
     asker: Arc<str>,
 }
 
-struct Made {
+/// Which text of a store.
+#[derive(Clone, PartialEq, Eq)]
+struct Edition {
     uid: Option<String>,
     generation: Option<i64>,
+}
+
+impl Edition {
+    fn of(store: &Store) -> Self {
+        Self {
+            uid: store.metadata.uid.clone(),
+            generation: store.metadata.generation,
+        }
+    }
+}
+
+struct Made {
+    edition: Edition,
     things: BTreeMap<Thing, Option<SecretVersion>>,
     made: Instant,
     client: Arc<dyn SecretsClient>,
@@ -70,10 +90,12 @@ impl Clients {
             cluster,
             reach,
             audience,
+            functions: seal_template::external_secrets::functions(),
             secrets,
             interest: Interest::default(),
             told,
             metrics,
+            askers_own: Mutex::default(),
             all: Mutex::default(),
         }
     }
@@ -89,22 +111,37 @@ impl Clients {
         asker: &str,
         looked_at: &mut BTreeSet<Thing>,
     ) -> Result<Arc<dyn SecretsClient>, Lacking> {
-        let key = Key::of(&store.metadata);
         let spec = store.spec.as_ref();
         let provider =
             spec.ok_or_else(|| Fault::new(&catalogue::STORE_UNREADABLE).fact("store", store.name()))?;
         let provider = provider.provider.read();
         let provider =
             provider.map_err(|fault| Fault::new(&catalogue::STORE_SETTINGS).fact("what", fault))?;
+        // Whether a store takes anything from whoever asks is found out by reading on nobody's behalf, rather than
+        // from a list of its references, which could forget one and share a client across namespaces (S11).
+        if !self.is_askers_own(store) {
+            match self.shared(store, &provider, "", looked_at).await {
+                Err(Lacking::Asker) => self.note_as_askers_own(store),
+                outcome => return outcome,
+            }
+        }
+        match asker {
+            "" => Err(Lacking::Asker),
+            asker => self.shared(store, &provider, asker, looked_at).await,
+        }
+    }
+
+    async fn shared(
+        &self,
+        store: &Store,
+        provider: &Provider,
+        asker: &str,
+        looked_at: &mut BTreeSet<Thing>,
+    ) -> Result<Arc<dyn SecretsClient>, Lacking> {
         let identity = Identity {
-            store: key,
-            asker: match store.kind == StoreKind::ClusterSecretStore && refers_to_asker(&provider) {
-                true => asker.into(),
-                false => "".into(),
-            },
+            store: Key::of(&store.metadata),
+            asker: asker.into(),
         };
-        // Nothing of the asker's own goes into a client that others share.
-        let asker = Arc::clone(&identity.asker);
         let place = Arc::clone(self.lock().entry(identity).or_default());
         // Whoever comes second waits for the first one's client.
         let mut place = place.lock().await;
@@ -115,14 +152,13 @@ impl Clients {
         if let Some(outdated) = place.take() {
             tokio::spawn(async move { outdated.client.close().await });
         }
-        let mut made = self.make(store, &provider, &asker, looked_at).await?;
+        let mut made = self.make(store, provider, asker, looked_at).await?;
         // What changed while it was read.
         for _ in 0..READINGS {
             if self.is_current(&made, store) {
                 break;
             }
-            let outdated =
-                std::mem::replace(&mut made, self.make(store, &provider, &asker, looked_at).await?);
+            let outdated = std::mem::replace(&mut made, self.make(store, provider, asker, looked_at).await?);
             outdated.client.close().await;
         }
         Ok(Arc::clone(&place.insert(made).client))
@@ -135,6 +171,7 @@ impl Clients {
 
     /// The store of `key` is no more: what it handed out is given back.
     pub(crate) fn forget(&self, key: &Key) {
+        self.askers_own().remove(key);
         let mut all = self.lock();
         let gone: Vec<Identity> = all
             .keys()
@@ -183,8 +220,7 @@ impl Clients {
         let client = client?;
         self.listen(key, client.as_ref(), meter);
         Ok(Made {
-            uid: store.metadata.uid.clone(),
-            generation: store.metadata.generation,
+            edition: Edition::of(store),
             things,
             made: Instant::now(),
             client,
@@ -203,9 +239,13 @@ impl Clients {
                 settings.meter = Some(Arc::<StoreMeter>::clone(meter));
                 Arc::new(VaultClient::new(settings).map_err(|error| refused(&error))?)
             }
-            Provider::Kubernetes(_) => return Err(unsupported("kubernetes")),
-            Provider::Webhook(_) => return Err(unsupported("webhook")),
-            Provider::Fake(_) => return Err(unsupported("fake")),
+            Provider::Kubernetes(block) => {
+                Arc::new(kubernetes::client(block, credentials, self.reach).await?)
+            }
+            Provider::Webhook(block) => {
+                Arc::new(webhook::client(block, credentials, self.reach, &self.functions).await?)
+            }
+            Provider::Fake(block) => Arc::new(fake::client(block)),
         })
     }
 
@@ -233,14 +273,13 @@ impl Clients {
     }
 
     fn is_current(&self, made: &Made, store: &Store) -> bool {
-        let same_store = made.uid == store.metadata.uid && made.generation == store.metadata.generation;
         let fresh = !made.things.keys().any(Thing::is_unwatched) || made.made.elapsed() < UNWATCHED;
         // What the watch has not told of is as it was read.
         let unchanged = |(thing, read): (&Thing, &Option<SecretVersion>)| {
             let told = self.version(thing);
             told.is_none() || told == *read
         };
-        same_store && fresh && made.things.iter().all(unchanged)
+        made.edition == Edition::of(store) && fresh && made.things.iter().all(unchanged)
     }
 
     fn version(&self, thing: &Thing) -> Option<SecretVersion> {
@@ -250,15 +289,21 @@ impl Clients {
         }
     }
 
+    fn is_askers_own(&self, store: &Store) -> bool {
+        self.askers_own().get(&Key::of(&store.metadata)) == Some(&Edition::of(store))
+    }
+
+    fn note_as_askers_own(&self, store: &Store) {
+        self.askers_own()
+            .insert(Key::of(&store.metadata), Edition::of(store));
+    }
+
+    fn askers_own(&self) -> MutexGuard<'_, HashMap<Key, Edition>> {
+        self.askers_own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn refers_to_asker(provider: &Provider) -> bool {
-    match provider {
-        Provider::Vault(vault) => vault::refers_to_asker(vault),
-        Provider::Kubernetes(_) | Provider::Webhook(_) | Provider::Fake(_) => false,
     }
 }
 
@@ -270,11 +315,6 @@ fn upstreams_name(provider: &Provider) -> &'static str {
         Provider::Webhook(_) => "Webhook",
         Provider::Fake(_) => "Fake",
     }
-}
-
-fn unsupported(provider: &str) -> Lacking {
-    let what = format!("provider {provider} is not supported");
-    Lacking::Fault(Fault::new(&catalogue::STORE_SETTINGS).fact("what", what))
 }
 
 fn refused(error: &StoreError) -> Lacking {

@@ -3,6 +3,7 @@
 //!
 //! The controller's own identity is none of them: it never leaves for a store (S1).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,13 +13,12 @@ use seal_api::external_secrets::{
     ByteString, CaProvider, CaProviderKind, SecretKeySelector, ServiceAccountSelector,
 };
 use seal_cluster::call::Deed;
-use seal_cluster::object_entries::{Holder, entries};
+use seal_cluster::object_entries::{Held, Holder, entries};
 use seal_cluster::service_account_tokens::{MINT, mint};
 use seal_core::Plaintext;
 use seal_engine::external_secret::boundary::{From, Place, read_from};
-use seal_engine::{Fault, SecretVersion, catalogue};
-use seal_providers::vault::JwtSource;
-use seal_providers::{StoreError, Trust};
+use seal_engine::{Fault, FaultKind, SecretVersion, catalogue};
+use seal_providers::{JwtSource, StoreError, Trust};
 use zeroize::Zeroizing;
 
 use super::dependents::Thing;
@@ -30,7 +30,7 @@ pub(super) struct Credentials<'a> {
     place: Place<'a>,
     interest: &'a Interest,
     audience: Audience,
-    read: BTreeMap<(Holder, Key), BTreeMap<String, Plaintext>>,
+    read: BTreeMap<(Holder, Key), Held>,
     things: BTreeMap<Thing, Option<SecretVersion>>,
 }
 
@@ -175,6 +175,24 @@ impl<'a> Credentials<'a> {
         }))
     }
 
+    /// All entries of a Secret that carries this label: one that its owner has marked for being used like that.
+    pub(super) async fn labelled_secret(
+        &mut self,
+        selector: &SecretKeySelector,
+        (label, value): (&str, &str),
+    ) -> Result<BTreeMap<String, Plaintext>, Lacking> {
+        let named = selector.namespace.as_deref();
+        let held = self.held(Holder::Secret, named, &selector.name).await?;
+        if held.labels.get(label).is_none_or(|found| found != value) {
+            let what = format!("the Secret {} lacks the label {label}: {value}", selector.name);
+            return Err(unusable(&what));
+        }
+        let entries = held.entries.iter();
+        Ok(entries
+            .map(|(entry, value)| (entry.clone(), value.duplicate()))
+            .collect())
+    }
+
     async fn entry(
         &mut self,
         holder: Holder,
@@ -182,6 +200,15 @@ impl<'a> Credentials<'a> {
         name: &str,
         entry: &str,
     ) -> Result<Plaintext, Lacking> {
+        let namespace = self.namespace(named)?;
+        let found = self.held(holder, named, name).await?.entries.get(entry);
+        let found = found.ok_or_else(|| {
+            of(&catalogue::CREDENTIAL_ENTRY_ABSENT, holder, &namespace, name).fact("key", entry)
+        })?;
+        Ok(found.duplicate())
+    }
+
+    async fn held(&mut self, holder: Holder, named: Option<&str>, name: &str) -> Result<&Held, Lacking> {
         let namespace = self.namespace(named)?;
         let key = Key {
             namespace: namespace.as_str().into(),
@@ -192,28 +219,22 @@ impl<'a> Credentials<'a> {
             Holder::ConfigMap => Thing::ConfigMap(key.clone()),
         };
         self.interest.begin(&thing);
-        let of = |fault: Fault| {
-            fault
-                .fact("kind", holder.kind())
-                .fact("namespace", &namespace)
-                .fact("name", name)
-        };
-        if !self.read.contains_key(&(holder, key.clone())) {
-            let deed = Deed {
-                verb: "get",
-                resource: holder.resource(),
-            };
-            let found = entries(self.client, holder, &namespace, name).await;
-            let found = found.map_err(|error| error.fault(deed))?;
-            let version = found.as_ref().map(|found| found.version.clone());
-            self.things.insert(thing, version);
-            let found = found.ok_or_else(|| of(Fault::new(&catalogue::CREDENTIAL_ABSENT)))?;
-            self.read.insert((holder, key.clone()), found.entries);
+        match self.read.entry((holder, key)) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let deed = Deed {
+                    verb: "get",
+                    resource: holder.resource(),
+                };
+                let found = entries(self.client, holder, &namespace, name).await;
+                let found = found.map_err(|error| error.fault(deed))?;
+                let version = found.as_ref().map(|found| found.version.clone());
+                self.things.insert(thing, version);
+                let found =
+                    found.ok_or_else(|| of(&catalogue::CREDENTIAL_ABSENT, holder, &namespace, name))?;
+                Ok(unknown.insert(found))
+            }
         }
-        let found = self.read.get(&(holder, key)).and_then(|all| all.get(entry));
-        let found =
-            found.ok_or_else(|| of(Fault::new(&catalogue::CREDENTIAL_ENTRY_ABSENT)).fact("key", entry))?;
-        Ok(found.duplicate())
     }
 
     fn namespace(&self, named: Option<&str>) -> Result<String, Lacking> {
@@ -222,6 +243,13 @@ impl<'a> Credentials<'a> {
             From::Nobody => Err(Lacking::Asker),
         }
     }
+}
+
+fn of(kind: &'static FaultKind, holder: Holder, namespace: &str, name: &str) -> Fault {
+    Fault::new(kind)
+        .fact("kind", holder.kind())
+        .fact("namespace", namespace)
+        .fact("name", name)
 }
 
 /// A fault of the store's settings.

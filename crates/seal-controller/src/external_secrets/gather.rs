@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::future::join_all;
-use seal_api::external_secrets::{ExternalSecret, StoreRef, TemplateRef};
+use seal_api::external_secrets::{ExternalSecret, ExternalSecretSpec, StoreRef, TemplateRef};
 use seal_cluster::call::Deed;
 use seal_cluster::object_entries::{Holder, entries};
 use seal_core::Plaintext;
 use seal_engine::external_secret::shape::Fetched;
-use seal_engine::external_secret::{Need, Pattern, Read, Search, SearchBy, StoreId};
+use seal_engine::external_secret::{Dialect, Need, Pattern, Read, Search, SearchBy, StoreId, needs, stores};
 use seal_engine::{Fault, catalogue};
 use seal_providers::{Answer, Asker, Blame, By, Find, Found, RemotePath, StoreError};
 
@@ -32,6 +32,8 @@ pub(super) enum Said {
 
 /// What was found out for one object.
 pub(super) struct Gathered {
+    /// How each store means its answers.
+    pub(super) dialects: HashMap<StoreId, Dialect>,
     /// What the stores said, or why they did not.
     pub(super) said: HashMap<Need, Result<Said, Fault>>,
     /// What was looked at.
@@ -40,21 +42,39 @@ pub(super) struct Gathered {
 
 impl ExternalSecrets {
     /// Asks the stores.
-    pub(super) async fn gather(&self, needs: Vec<Need>, namespace: &str) -> Gathered {
-        let asked = needs.into_iter().map(async |need| {
-            let mut things = BTreeSet::new();
-            let said = self.ask(&need, namespace, &mut things).await;
-            (need, said, things)
-        });
+    pub(super) async fn gather(&self, spec: &ExternalSecretSpec, namespace: &str) -> Gathered {
+        let dialects = self.dialects(spec, namespace);
+        let asked = needs(spec, |store| dialect_in(&dialects, store))
+            .into_iter()
+            .map(async |need| {
+                let mut things = BTreeSet::new();
+                let said = self.ask(&need, namespace, &mut things).await;
+                (need, said, things)
+            });
+        let asked = join_all(asked).await;
         let mut gathered = Gathered {
+            dialects,
             said: HashMap::new(),
             things: BTreeSet::new(),
         };
-        for (need, said, things) in join_all(asked).await {
+        for (need, said, things) in asked {
             gathered.said.insert(need, said);
             gathered.things.extend(things);
         }
         gathered
+    }
+
+    // Settled once for an object: what was asked for in one way must not be looked for in another.
+    fn dialects(&self, spec: &ExternalSecretSpec, namespace: &str) -> HashMap<StoreId, Dialect> {
+        let known = stores(spec).into_iter().filter_map(|id| {
+            let reference = StoreRef {
+                name: id.name.clone(),
+                kind: Some(id.kind()),
+            };
+            let store = self.stores.find(&key_of(&reference, namespace))?;
+            Some((id, store.dialect()?))
+        });
+        known.collect()
     }
 
     async fn ask(&self, need: &Need, namespace: &str, things: &mut BTreeSet<Thing>) -> Result<Said, Fault> {
@@ -214,6 +234,11 @@ impl ExternalSecrets {
         }
         Ok(fetched)
     }
+}
+
+/// That of a store; of one that is not known, and is therefore not asked, any.
+pub(super) fn dialect_in(dialects: &HashMap<StoreId, Dialect>, store: &StoreId) -> Dialect {
+    dialects.get(store).copied().unwrap_or(Dialect::Vault)
 }
 
 fn wanted(by: &SearchBy) -> Result<By, Fault> {

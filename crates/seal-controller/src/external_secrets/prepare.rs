@@ -1,7 +1,7 @@
 //! From what was gathered to the Secret that should stand: selecting, decoding, rewriting, templates. All that takes a
 //! core; it runs on a blocking thread and asks nobody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use seal_api::Secret;
@@ -16,7 +16,7 @@ use seal_engine::{Fault, Policy, catalogue, desired, inputs};
 use seal_providers::{Answer, Content as Told, Found, SecretValue};
 use seal_template::{Budget, Env};
 
-use super::gather::Said;
+use super::gather::{Gathered, Said, dialect_in};
 use crate::rendering::{BundledZones, TemplateRandom};
 
 /// What should stand.
@@ -30,7 +30,7 @@ pub(super) enum Prepared {
 /// Works out what should stand for `object`.
 pub(super) fn prepare(
     object: &ExternalSecret,
-    said: &HashMap<Need, Result<Said, Fault>>,
+    gathered: &Gathered,
     fetched: &[Fetched],
     templating: &Templating,
     installation: &InstallationKey,
@@ -49,7 +49,7 @@ pub(super) fn prepare(
         env: &mut env,
         budget: &mut budget,
     };
-    let opened = open(&object.spec, &Gathered(said), &mut tools);
+    let opened = open(&object.spec, gathered, &mut tools);
     let Opened { unveiled, missing } = opened.map_err(|faults| (Stage::Data, faults))?;
     if unveiled.entries.is_empty() && object.spec.deletion_policy() != DeletionPolicy::Merge {
         return Ok(Prepared::Nothing(missing));
@@ -64,11 +64,9 @@ pub(super) fn prepare(
     Ok(Prepared::Secret(Box::new(secret), missing))
 }
 
-struct Gathered<'a>(&'a HashMap<Need, Result<Said, Fault>>);
-
-impl Gathered<'_> {
+impl Gathered {
     fn of(&self, need: &Need) -> Result<&Said, Fault> {
-        match self.0.get(need) {
+        match self.said.get(need) {
             Some(Ok(said)) => Ok(said),
             Some(Err(fault)) => Err(fault.clone()),
             None => Err(not_asked()),
@@ -76,10 +74,9 @@ impl Gathered<'_> {
     }
 }
 
-impl Answers for Gathered<'_> {
-    // The only provider so far.
-    fn dialect(&self, _: &StoreId) -> Dialect {
-        Dialect::Vault
+impl Answers for Gathered {
+    fn dialect(&self, store: &StoreId) -> Dialect {
+        dialect_in(&self.dialects, store)
     }
 
     fn read(&self, read: &Read) -> Reply<Content<'_>> {

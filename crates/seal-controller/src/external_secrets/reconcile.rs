@@ -20,8 +20,8 @@ use seal_engine::external_secret::outcome::{
     Done, Kept, Outcome, Stage, Written, event_of, event_of_failure, status,
 };
 use seal_engine::external_secret::{
-    Dialect, Emptied, Refresh, RefreshRules, Target, emptied, failed_entries, faults as faults_of,
-    is_as_left, is_left_over, needs, plan, refresh, stores, target as target_of,
+    Emptied, Refresh, RefreshRules, Target, emptied, failed_entries, faults as faults_of, is_as_left,
+    is_left_over, plan, refresh, stores, target as target_of,
 };
 use seal_engine::{Event, Fault, FaultClass, Record, Retry, SecretVersion, Step, catalogue};
 use tokio::time::Instant;
@@ -298,9 +298,7 @@ impl ExternalSecrets {
         }
         info!(key = %key, "Fetching");
         let namespace = object.namespace().unwrap_or_default();
-        let mut gathered = self
-            .gather(needs(&object.spec, |_| Dialect::Vault), &namespace)
-            .await;
+        let mut gathered = self.gather(&object.spec, &namespace).await;
         let mut things: BTreeSet<Thing> = std::mem::take(&mut gathered.things);
         things.insert(Thing::Secret(target(object)));
         let texts = self.texts(object, &mut things).await;
@@ -315,7 +313,7 @@ impl ExternalSecrets {
             tokio::task::block_in_place(|| {
                 prepare(
                     object,
-                    &gathered.said,
+                    &gathered,
                     &fetched,
                     &self.templating,
                     &self.installation,

@@ -10,6 +10,7 @@ use seal_api::external_secrets::{
     ClusterSecretStore, SecretStore, SecretStoreSpec, SecretStoreStatus, StoreKind, StoreRef,
 };
 use seal_cluster::watch::Watched;
+use seal_engine::external_secret::Dialect;
 use seal_engine::external_secret::boundary::{Anchoring, lets_in};
 use seal_engine::{Fault, catalogue};
 use seal_providers::{Allowed, InvalidPattern};
@@ -112,6 +113,12 @@ impl Store {
             self.kind,
             self.metadata.name.as_deref().unwrap_or_default()
         )
+    }
+
+    /// How its provider means what it answers; nothing where that cannot be read.
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        let provider = self.spec.as_ref()?.provider.read().ok()?;
+        Some(Dialect::of(&provider))
     }
 
     /// Its namespace; nothing for a ClusterSecretStore.

@@ -10,7 +10,9 @@ use seal_api::external_secrets::{ClusterSecretStore, SecretStore, StoreKind};
 use seal_cluster::call::CallError;
 use seal_cluster::status::write_status;
 use seal_engine::Retry;
-use seal_engine::external_secret::store_outcome::{StoreState, is_usable, store_event, store_status};
+use seal_engine::external_secret::store_outcome::{
+    StoreState, capabilities, is_usable, store_event, store_status,
+};
 use seal_providers::{Blame, Validity};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -104,7 +106,7 @@ impl ExternalSecrets {
     // Whether it worked.
     async fn tell_of_store(&self, store: &Store, state: &StoreState) -> bool {
         let now = Timestamp::now();
-        let current = store_status(store.status.as_ref(), state, now);
+        let current = store_status(store.status.as_ref(), state, capabilities(store.dialect()), now);
         if store.status.as_ref() == Some(&current) {
             return true;
         }

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue};
 use seal_api::external_secrets::{
-    KvVersion as Version, PasswordAuth, SecretKeySelector, VaultAuth, VaultAuthMethod, VaultProvider,
+    KvVersion as Version, PasswordAuth, VaultAuth, VaultAuthMethod, VaultProvider,
 };
 use seal_core::Plaintext;
 use seal_engine::{Fault, catalogue};
@@ -49,49 +49,6 @@ pub(super) async fn settings(
     settings.client_certificate = certificate(provider, credentials).await?;
     settings.reach = reach;
     Ok(settings)
-}
-
-/// Whether some of what the block refers to is in the namespace of whoever asks: a reference without a namespace, in
-/// a ClusterSecretStore.
-pub(super) fn refers_to_asker(provider: &VaultProvider) -> bool {
-    let secret =
-        |secret: &Option<SecretKeySelector>| secret.as_ref().map(|secret| secret.namespace.is_none());
-    let method = provider.auth.as_ref().and_then(VaultAuth::method);
-    let of_method = match method {
-        None | Some(VaultAuthMethod::Unsupported(_)) => [None, None],
-        Some(VaultAuthMethod::Token(token)) => [Some(token.namespace.is_none()), None],
-        Some(VaultAuthMethod::AppRole(role)) => {
-            [secret(&role.role_ref), Some(role.secret_ref.namespace.is_none())]
-        }
-        Some(VaultAuthMethod::Kubernetes(kubernetes)) => match &kubernetes.service_account_ref {
-            Some(account) => [Some(account.namespace.is_none()), None],
-            None => [secret(&kubernetes.secret_ref), None],
-        },
-        Some(VaultAuthMethod::Ldap(user) | VaultAuthMethod::UserPass(user)) => {
-            [secret(&user.secret_ref), None]
-        }
-        Some(VaultAuthMethod::Jwt(jwt)) => match &jwt.kubernetes_service_account_token {
-            Some(token) => [Some(token.service_account_ref.namespace.is_none()), None],
-            None => [secret(&jwt.secret_ref), None],
-        },
-        Some(VaultAuthMethod::Certificate(certificate)) => {
-            [secret(&certificate.client_cert), secret(&certificate.secret_ref)]
-        }
-    };
-    let tls = provider
-        .tls
-        .iter()
-        .flat_map(|tls| [secret(&tls.cert_secret_ref), secret(&tls.key_secret_ref)]);
-    let authority = provider
-        .ca_provider
-        .as_ref()
-        .map(|provider| provider.namespace.is_none());
-    of_method
-        .into_iter()
-        .chain(tls)
-        .chain([authority])
-        .flatten()
-        .any(|asker| asker)
 }
 
 async fn login(method: VaultAuthMethod<'_>, credentials: &mut Credentials<'_>) -> Result<Login, Lacking> {
@@ -205,7 +162,7 @@ fn trimmed(value: &Plaintext) -> Result<Plaintext, Lacking> {
 }
 
 // A token that somebody put into a Secret; a change of that makes a new client.
-fn fixed(value: &Plaintext) -> Result<seal_providers::vault::JwtSource, Lacking> {
+fn fixed(value: &Plaintext) -> Result<seal_providers::JwtSource, Lacking> {
     let token = std::sync::Arc::new(text(value).map_err(unusable)?);
     Ok(std::sync::Arc::new(move || {
         let token = (*token).clone();

@@ -5,6 +5,7 @@ use seal_api::external_secrets::names::{READY, STORE_INVALID, STORE_UNKNOWN, STO
 use seal_api::external_secrets::{Capabilities, SecretStoreStatus, StatusCondition};
 
 use super::outcome::seconds;
+use super::property::Dialect;
 use crate::fault::{Fault, summary};
 use crate::outcome::{Event, bounded, remedies};
 
@@ -40,10 +41,11 @@ impl StoreState {
     }
 }
 
-/// The status that tells `state`, given what it said before; equal to that when there is nothing new to tell.
+/// The status that tells `state` and what can be done with such a store, given what it said before; equal to that when there is nothing new to tell.
 pub fn store_status(
     previous: Option<&SecretStoreStatus>,
     state: &StoreState,
+    capabilities: Capabilities,
     now: Timestamp,
 ) -> SecretStoreStatus {
     let mut status = previous.cloned().unwrap_or_default();
@@ -67,9 +69,17 @@ pub fn store_status(
         None => status.conditions.push(ready),
     }
     if holds {
-        status.capabilities = Some(Capabilities::ReadWrite);
+        status.capabilities = Some(capabilities);
     }
     status
+}
+
+/// What upstream says can be done with a store of that kind.
+pub fn capabilities(dialect: Option<Dialect>) -> Capabilities {
+    match dialect {
+        Some(Dialect::Webhook) => Capabilities::ReadOnly,
+        Some(Dialect::Vault | Dialect::Kubernetes | Dialect::Fake) | None => Capabilities::ReadWrite,
+    }
 }
 
 /// Whether the status of a store says that it can be used.
@@ -121,13 +131,14 @@ mod tests {
     #[test]
     fn a_store_that_fails_again_in_the_same_way_is_told_once() {
         let invalid = || StoreState::Invalid(Fault::new(&catalogue::STORE_OWN_IDENTITY));
-        let first = store_status(None, &invalid(), at(1));
-        let again = store_status(Some(&first), &invalid(), at(9));
+        let both = Capabilities::ReadWrite;
+        let first = store_status(None, &invalid(), both, at(1));
+        let again = store_status(Some(&first), &invalid(), both, at(9));
         assert_eq!(first, again);
         assert!(!is_usable(Some(&first)) && first.capabilities.is_none());
         assert!(store_event(None, &first, &invalid()).is_some_and(|event| event.warning));
         assert!(store_event(Some(&first), &again, &invalid()).is_none());
-        let valid = store_status(Some(&again), &StoreState::Valid, at(20));
+        let valid = store_status(Some(&again), &StoreState::Valid, both, at(20));
         assert!(is_usable(Some(&valid)));
         assert_eq!(valid.conditions[0].message.as_deref(), Some("store validated"));
         assert_eq!(valid.conditions[0].last_transition_time, seconds(at(20)));
