@@ -71,6 +71,12 @@ impl ControlPlane {
         &self.certificates.authority_pem
     }
 
+    /// A certificate with which a user of that name comes in, and its private key, as PEM.
+    pub fn client_certificate(&self, user: &str) -> anyhow::Result<(String, String)> {
+        let pair = self.certificates.client(user)?;
+        Ok((pair.certificate.pem(), pair.key.serialize_pem()))
+    }
+
     /// Where data, logs and kubeconfigs are; gone with the plane.
     pub fn dir(&self) -> &Path {
         &self.keeper.dir
