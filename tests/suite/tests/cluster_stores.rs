@@ -15,12 +15,15 @@ mod stores {
     mod ground;
     mod handbook;
     mod measured;
+    mod outages;
     mod policies;
+    mod providers;
     mod refreshing;
     mod refusals;
     mod restart;
     mod roles;
     mod secrecy;
+    mod service;
     mod switches;
     mod templates;
     mod tenants;
