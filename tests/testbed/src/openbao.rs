@@ -269,7 +269,8 @@ impl OpenBao {
             if let Some(code) = self.process.exit_code()? {
                 return Ok(Some(Some(code)));
             }
-            let mounted = self.call("GET", "sys/mounts/secret/tune", &Value::Null).await;
+            // The engine answers for itself only once it has upgraded itself, a moment after it is mounted.
+            let mounted = self.call("GET", "secret/config", &Value::Null).await;
             Ok(mounted.is_ok().then_some(None))
         })
         .await?;
