@@ -102,7 +102,11 @@ async fn what_differs_on_purpose_does_so_without_being_asked() {
 async fn each_switch_takes_back_what_differs() {
     let plane = bare().await.unwrap();
     plane.namespace("seal").await.unwrap();
-    let switches = ["--copy-bookkeeping-annotations", "--unanchored-namespace-regexes"];
+    let switches = [
+        "--copy-bookkeeping-annotations",
+        "--unanchored-namespace-regexes",
+        "--zero-interval-is-never",
+    ];
     let controller = launch(&plane, &switches).await.unwrap();
     let store = seal_testbed::OpenBao::start().await.unwrap();
     let ground = Ground {
@@ -118,4 +122,11 @@ async fn each_switch_takes_back_what_differs() {
     let place = place_on(&ground, "switched").await;
     assert_eq!(copied(&ground, &place).await, BOOKKEEPING.len());
     assert!(let_in(&ground, &place).await);
+    let path = force_sync(&ground, &place).await;
+    // Whoever reacted to it would have done so before what came later.
+    place
+        .external("later", json!({"data": data("switches/app")}))
+        .await;
+    place.ready("later", "True").await;
+    assert_eq!(reads(&ground, &path), 1);
 }
