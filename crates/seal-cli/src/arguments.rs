@@ -398,6 +398,9 @@ pub(crate) enum CertCommand {
     },
     /// Show fingerprint, size and validity
     Show {
+        /// The certificate, instead of the one that --cert or its variable names
+        #[arg(value_name = "FILE|URL")]
+        file: Option<String>,
         /// How to print them
         #[arg(long, default_value = "human")]
         output: Rendition,

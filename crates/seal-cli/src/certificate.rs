@@ -110,7 +110,9 @@ impl<'a> CertificateSource<'a> {
         Ok(proves(&statements, self.pins, found))
     }
 
-    // Where the controller does not answer, its ConfigMap does; but only a pin tells whose it is.
+    // Where the controller does not answer, its ConfigMap does; but only a pin tells whose it is (S3). Many
+    // a role that holds no key may write ConfigMaps there, and nobody would see a failing proxy turn into
+    // a certificate of somebody else's.
     fn fetch(&self, controller: &ClusterArguments, connection: Connection) -> Result<Vec<u8>, CommandError> {
         let answer = cluster::certificate(controller, connection);
         if answer.is_ok() || self.pins.is_empty() {
@@ -163,5 +165,45 @@ impl<'a> CertificateSource<'a> {
 }
 
 fn read(pem: &[u8], whence: &str) -> Result<Certificate, CommandError> {
-    Certificate::from_pem(pem).map_err(|error| CommandError::from(error).about(whence))
+    Certificate::from_pem(pem).map_err(|fault| {
+        let error = CommandError::from(fault).about(whence);
+        match Misplaced::recognize(pem) {
+            Some(misplaced) => error.remedy(misplaced.remedy()),
+            None => error,
+        }
+    })
+}
+
+/// What people name where a certificate belongs.
+enum Misplaced {
+    PrivateKey,
+    Secret,
+}
+
+impl Misplaced {
+    // By the marks of their kinds, so that nothing of the private part is decoded to give an advice.
+    fn recognize(text: &[u8]) -> Option<Self> {
+        let lines = || text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let has = |mark: &[u8]| text.windows(mark.len()).any(|window| window == mark);
+        if lines().any(|line| line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----")) {
+            return Some(Self::PrivateKey);
+        }
+        (has(b"tls.crt") && (has(b"tls.key") || has(b"kubernetes.io/tls"))).then_some(Self::Secret)
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::PrivateKey => {
+                "this is a private key, which opens what was sealed: keep it from those who only seal. The \
+                 certificate that was made with it (`seal keygen --cert-file`), or the one that `seal cert \
+                 fetch` prints, is what seals"
+            }
+            Self::Secret => {
+                "this is a key Secret, which opens what was sealed: keep it from those who only seal. Its \
+                 certificate is its entry tls.crt, decoded from base64: `kubectl create --dry-run=client -f \
+                 FILE -o go-template='{{index .data \"tls.crt\" | base64decode}}'`; of a running controller, \
+                 `seal cert fetch` prints it"
+            }
+        }
+    }
 }

@@ -20,8 +20,14 @@ pub(super) fn run(command: &CertCommand, terminal: Terminal) -> Result<(), Comma
             let certificate = CertificateSource::settle(certificate)?.obtain(terminal)?;
             output::write_public(out_file.as_deref(), certificate.pem())
         }
-        CertCommand::Show { output, certificate } => {
-            let certificate = CertificateSource::settle(certificate)?.obtain(terminal)?;
+        CertCommand::Show {
+            file,
+            output,
+            certificate,
+        } => {
+            let mut named = certificate.clone();
+            named.cert = file.clone().or(named.cert);
+            let certificate = CertificateSource::settle(&named)?.obtain(terminal)?;
             output::print(&described(&certificate, *output))
         }
     }

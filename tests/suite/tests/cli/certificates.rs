@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use seal_core::{Certificate, PrivateKey, SelfSigned, SystemRandom};
 
-use super::harness::{Bench, done, refused, secret};
+use super::harness::{Bench, done, program, refused, secret};
 
 /// A web server on loopback that gives `answer` to everyone.
 fn server(answer: String) -> String {
@@ -49,6 +49,45 @@ fn a_certificate_is_described_for_people_and_programs() {
         done(&bench.seal("cert fetch --from cert.pem")),
         bench.read("cert.pem")
     );
+}
+
+#[test]
+fn the_certificate_to_show_may_stand_behind_the_command() {
+    let bench = Bench::new();
+    let shown = done(&bench.seal("cert show other-cert.pem"));
+    assert!(shown.contains(&fingerprint(&bench, "other-cert.pem")), "{shown}");
+    // Whoever exported a default asks about this file all the same.
+    let shown = program(bench.folder.path())
+        .args(["cert", "show", "other-cert.pem"])
+        .env("SEAL_CERT", "cert.pem")
+        .run()
+        .unwrap();
+    assert!(done(&shown).contains(&fingerprint(&bench, "other-cert.pem")));
+}
+
+#[test]
+fn whoever_names_a_private_key_as_certificate_is_told_so_and_shown_nothing_of_it() {
+    let bench = Bench::new();
+    done(&bench.seal("keygen --bits 2048 --manifest secret.yaml"));
+    for (file, kind) in [
+        ("key.pem", "this is a private key"),
+        ("secret.yaml", "this is a key Secret"),
+    ] {
+        let output = bench.seal_with(&format!("seal --cert {file}"), secret("a: b"));
+        refused(&output, 5, kind);
+        assert!(output.err().contains("seal cert fetch"), "{}", output.err());
+        let held = bench.read(file);
+        let told = output.err();
+        let long = |line: &&str| line.len() > 40 && !line.starts_with("-----");
+        for line in held.lines().filter(long) {
+            assert!(!told.contains(line.trim()), "{told}");
+        }
+    }
+    // Nothing of this is said of what is neither.
+    bench.write("note.txt", "tls.crt to come");
+    let output = bench.seal_with("seal --cert note.txt", secret("a: b"));
+    refused(&output, 5, "does not contain any valid");
+    assert!(!output.err().contains("this is"), "{}", output.err());
 }
 
 #[test]
