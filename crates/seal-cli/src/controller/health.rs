@@ -51,7 +51,9 @@ pub(crate) fn readiness(controller: &Controller) -> Check {
         )
         .code("no-endpoint")
         .remedy(format!(
-            "see why no Pod is ready: kubectl get pods -n {namespace}; {logs}"
+            "if it runs as Pods, see why none is ready: kubectl get pods -n {namespace}; {logs}; if it runs elsewhere, \
+             see that the process runs and the Service's endpoints name its address: kubectl get endpointslices -n \
+             {namespace} -l kubernetes.io/service-name={name}"
         )),
         (_, other) => Check::unseen(about, other, "it has no /readyz: sealed-secrets before 0.40"),
     }
