@@ -22,6 +22,7 @@ mod manifests;
 mod native;
 mod opening;
 mod output;
+mod prompt;
 mod report;
 mod repository;
 mod template_world;

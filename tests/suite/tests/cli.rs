@@ -14,6 +14,7 @@ mod cli {
     pub(crate) mod harness;
     pub(crate) mod keys;
     pub(crate) mod opening;
+    pub(crate) mod prompting;
     pub(crate) mod reencrypting;
     pub(crate) mod sealing;
     pub(crate) mod silence;

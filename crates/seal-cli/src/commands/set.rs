@@ -2,6 +2,7 @@
 //! from standard input, a file or a prompt, never from the command line.
 
 use std::io::{self, IsTerminal};
+use std::mem;
 use std::path::Path;
 
 use seal_core::Plaintext;
@@ -12,6 +13,7 @@ use crate::arguments::{SetArguments, UnsetArguments};
 use crate::certificate::CertificateSource;
 use crate::command_error::CommandError;
 use crate::input::{Source, VALUE_LIMIT};
+use crate::prompt;
 use crate::terminal::Terminal;
 
 /// Runs `seal set`.
@@ -62,9 +64,8 @@ fn value(arguments: &SetArguments, terminal: Terminal) -> Result<Plaintext, Comm
     let prompts = arguments.from_file.is_none() && io::stdin().is_terminal();
     let mut bytes = if prompts {
         let prompt = format!("value of {}: ", arguments.entry);
-        let text = rpassword::prompt_password(prompt)
-            .map_err(|error| CommandError::file("read from", Path::new("the terminal"), &error))?;
-        Zeroizing::new(text.into_bytes())
+        let mut text = prompt::ask(prompt)?;
+        Zeroizing::new(mem::take(&mut *text).into_bytes())
     } else {
         let path = arguments.from_file.as_deref().unwrap_or(Path::new("-"));
         Source::of(path).read(VALUE_LIMIT)?

@@ -1,0 +1,116 @@
+//! Somebody at a terminal: a value typed unseen, and the terminal afterwards.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use super::harness::{Bench, binary, secret};
+
+// Long, since machines are slow; never waited for where all is well.
+const SOON: Duration = Duration::from_secs(60);
+
+/// `seal set f.yaml a` at a terminal of its own, which waits for the value.
+struct Prompted {
+    bench: Bench,
+    keyboard: File,
+    terminal: File,
+    child: Child,
+}
+
+impl Prompted {
+    fn new() -> Self {
+        let bench = Bench::new();
+        bench.write("f.yaml", bench.sealed(&secret("a: old")));
+        let mut keyboard = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
+        grantpt(&keyboard).unwrap();
+        unlockpt(&keyboard).unwrap();
+        let name = ptsname(&keyboard, Vec::new()).unwrap();
+        let terminal = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(OsStr::from_bytes(name.as_bytes()))
+            .unwrap();
+        // A session of its own whose terminal this is; setsid becomes the program it is to start.
+        let child = Command::new("setsid")
+            .args(["--ctty"])
+            .arg(binary())
+            .args(["set", "f.yaml", "a", "--cert", "cert.pem"])
+            .current_dir(bench.folder.path())
+            .env("HOME", bench.folder.path())
+            .stdin(terminal.try_clone().unwrap())
+            .stdout(terminal.try_clone().unwrap())
+            .stderr(terminal.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        let (mut seen, mut byte) = (Vec::new(), [0]);
+        while !seen.ends_with(b"value of a: ") {
+            keyboard.read_exact(&mut byte).unwrap();
+            seen.extend(byte);
+        }
+        let prompted = Self {
+            bench,
+            keyboard,
+            terminal,
+            child,
+        };
+        // The prompt is shown a moment before the echo is off.
+        let late = Instant::now() + SOON;
+        while prompted.echoes() {
+            assert!(Instant::now() < late, "what is typed would be seen");
+            thread::yield_now();
+        }
+        prompted
+    }
+
+    fn echoes(&self) -> bool {
+        let modes = tcgetattr(&self.terminal).unwrap().local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
+    }
+
+    fn send(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+#[test]
+fn a_value_typed_at_the_prompt_is_sealed_and_not_shown() {
+    let mut prompted = Prompted::new();
+    prompted.keyboard.write_all(b"typed\n").unwrap();
+    assert_eq!(prompted.end().code(), Some(0));
+    assert!(prompted.echoes());
+    let rendered = prompted.bench.rendered(&prompted.bench.read("f.yaml"));
+    assert!(rendered.contains("  a: dHlwZWQ=\n"), "{rendered}");
+}
+
+#[test]
+fn a_terminal_echoes_again_after_ctrl_c_at_the_prompt() {
+    let mut prompted = Prompted::new();
+    let before = prompted.bench.read("f.yaml");
+    prompted.keyboard.write_all(b"half\x03").unwrap();
+    assert_eq!(prompted.end().code(), Some(130));
+    assert!(prompted.echoes());
+    assert_eq!(prompted.bench.read("f.yaml"), before);
+}
+
+#[test]
+fn a_terminal_echoes_again_after_a_signal_at_the_prompt() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut prompted = Prompted::new();
+        prompted.send(signal);
+        assert_eq!(prompted.end().code(), Some(130), "{signal:?}");
+        assert!(prompted.echoes(), "{signal:?}");
+    }
+}
