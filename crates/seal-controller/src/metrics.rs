@@ -189,7 +189,7 @@ impl Default for Metrics {
         );
         registry.register(
             "backup_stale",
-            "1 if the backup of the keys lacks one although there should be a backup",
+            "1 where a backup of the keys is asked for and is not up to date",
             metrics.backup_stale.clone(),
         );
         Self { registry, ..metrics }
