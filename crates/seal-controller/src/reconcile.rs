@@ -3,7 +3,6 @@
 //! Deciding is the engine's and sending `seal-cluster`'s; this is the order in which they are asked,
 //! and what is remembered between two times.
 
-mod mark;
 mod memory;
 mod prepare;
 mod watched;
@@ -24,7 +23,7 @@ use seal_core::InstallationKey;
 use seal_engine::sealed_secret::owner_reference;
 use seal_engine::{
     Due, Fault, FaultClass, Onto, Outcome, Ownership, Record, Retry, SecretVersion, catalogue, due, event,
-    inputs, plan, status,
+    inputs, is_marked, mark, plan, status,
 };
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info, warn};
@@ -36,7 +35,6 @@ use crate::queue::{Again, Lane};
 use crate::sealing_keys::{Keys, User};
 use crate::settings::Settings;
 use crate::workers::Reconcile;
-use mark::{is_marked, mark};
 use memory::{Attempt, Memories};
 use prepare::{Prepared, prepare};
 pub(crate) use watched::SealedSecretWatches;

@@ -9,6 +9,7 @@ pub mod catalogue;
 mod due;
 pub mod external_secret;
 mod fault;
+mod mark;
 mod outcome;
 mod ownership;
 mod plan;
@@ -17,6 +18,7 @@ mod shape;
 
 pub use due::{Due, Record, SecretVersion, Subject, due, inputs};
 pub use fault::{Fault, FaultClass, FaultKind, Place, Retry, summary};
+pub use mark::{is_marked, mark};
 pub use outcome::{Event, Outcome, RECORD_CONDITION, event, status};
 pub use ownership::{Onto, Ownership};
 pub use plan::{Step, managed, plan};

@@ -112,7 +112,7 @@ pub(super) fn report(about: String, facts: &Facts, now: Timestamp) -> Report {
             text(&object.metadata.namespace),
             text(&object.metadata.name)
         );
-        let owner = owner::checks(object, &surroundings.secret, &recorded);
+        let owner = owner::checks(object, surroundings, &recorded);
         sections.push(section("Secret", name, owner));
         sections.push(section(
             "Events",

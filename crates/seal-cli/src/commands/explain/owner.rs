@@ -4,15 +4,15 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::{SealedSecret, Secret, annotations};
 use seal_cluster::look::Seen;
-use seal_engine::{Onto, Ownership, catalogue, sealed_secret};
+use seal_engine::{Onto, Ownership, catalogue, is_marked, sealed_secret};
 
 use super::conditions;
-use super::judge::Recorded;
+use super::judge::{Recorded, Surroundings};
 use crate::report::Check;
 
 /// What the standing Secret means for the object.
-pub(super) fn checks(object: &SealedSecret, seen: &Seen<ObjectMeta>, recorded: &Recorded) -> Vec<Check> {
-    let standing = match seen {
+pub(super) fn checks(object: &SealedSecret, surroundings: &Surroundings, recorded: &Recorded) -> Vec<Check> {
+    let standing = match &surroundings.secret {
         Seen::Found(standing) => standing,
         Seen::Absent => return vec![missing(object)],
         other => return vec![Check::unseen("ownership", other, "")],
@@ -32,10 +32,15 @@ pub(super) fn checks(object: &SealedSecret, seen: &Seen<ObjectMeta>, recorded: &
         metadata: standing.clone(),
         ..Secret::default()
     };
+    // Whoever was killed before the record was written left the mark.
+    let marked = match &surroundings.installation {
+        Seen::Found(key) if is_marked(&secret, object, key) => standing.uid.as_deref(),
+        _ => None,
+    };
     let ownership = Ownership::of_sealed_secret(
         &sealed_secret::owner_reference(object),
         skips,
-        record.map(|record| record.secret.uid.as_str()),
+        marked.or(record.map(|record| record.secret.uid.as_str())),
         Some(&secret),
     );
     let about = "ownership";
@@ -58,7 +63,7 @@ pub(super) fn checks(object: &SealedSecret, seen: &Seen<ObjectMeta>, recorded: &
         // Without an owner reference only the record tells, and it could not be proven.
         Onto::Refuse if skips && record.is_none() && owner(standing).is_none() => Check::unknown(
             about,
-            "nobody's by its owner references, as the template asks; whether the controller made it is in its record",
+            "nobody's by its owner references, as the template asks; whether the controller made it is in its record, or in its mark on the Secret, and neither is proven",
         ),
         Onto::Refuse => refused(standing),
     }];
@@ -134,5 +139,44 @@ fn whose(standing: &ObjectMeta) -> String {
     match managers.first() {
         Some(first) => format!("{by_whom}, written by {first}, {handed}"),
         None => format!("{by_whom}, {handed}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seal_core::InstallationKey;
+    use seal_engine::mark;
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::State;
+
+    #[test]
+    fn the_controllers_mark_tells_whose_a_secret_without_owner_reference_is_to_who_can_prove_it() {
+        let object: SealedSecret = serde_json::from_value(json!({
+            "metadata": {"namespace": "prod", "name": "db", "uid": "u1"},
+            "spec": {
+                "encryptedData": {},
+                "template": {"metadata": {"annotations": {annotations::SKIP_SET_OWNER_REFERENCES: "true"}}},
+            },
+        }))
+        .unwrap();
+        let [ours, theirs] = [1, 2].map(|byte| InstallationKey::from_bytes(&[byte; 32]).unwrap());
+        let mut secret = Secret::default();
+        secret.metadata.uid = Some("s1".to_owned());
+        mark(&mut secret, &object, &ours);
+        let judged = |installation| {
+            let surroundings = Surroundings {
+                secret: Seen::Found(secret.metadata.clone()),
+                events: Seen::Absent,
+                installation,
+                disused: Vec::new(),
+            };
+            let unproven = Recorded::Unproven(String::new());
+            checks(&object, &surroundings, &unproven).remove(0).state
+        };
+        assert!(matches!(judged(Seen::Found(ours)), State::Ok));
+        assert!(matches!(judged(Seen::Found(theirs)), State::Unknown));
+        assert!(matches!(judged(Seen::Absent), State::Unknown));
     }
 }

@@ -9,14 +9,14 @@ use seal_api::{SealedSecret, Secret};
 use seal_core::{InstallationKey, Mac};
 
 /// Marks `secret` as made for `object`.
-pub(super) fn mark(secret: &mut Secret, object: &SealedSecret, installation: &InstallationKey) {
+pub fn mark(secret: &mut Secret, object: &SealedSecret, installation: &InstallationKey) {
     let text = made_for(object, installation).to_text();
     let annotations = secret.metadata.annotations.get_or_insert_default();
     annotations.insert(MADE_FOR.to_owned(), text);
 }
 
 /// Whether `secret` was made for `object`.
-pub(super) fn is_marked(secret: &Secret, object: &SealedSecret, installation: &InstallationKey) -> bool {
+pub fn is_marked(secret: &Secret, object: &SealedSecret, installation: &InstallationKey) -> bool {
     let annotations = secret.metadata.annotations.as_ref();
     let text = annotations.and_then(|all| all.get(MADE_FOR));
     text.is_some_and(|text| made_for(object, installation).matches(text))
