@@ -3,6 +3,7 @@
 //!
 //! What happens to one object is `reconcile`'s.
 
+use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use kube::Config;
+use kube::config::InferConfigError;
 use seal_cluster::watch::Scope;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -65,17 +67,24 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         Some(part) => metrics.and_of_external_secrets(Arc::clone(&part.metrics)),
         None => metrics,
     });
-    // The error repeats its own cause.
-    let config = Config::infer().await.map_err(|error| {
-        anyhow::anyhow!(
-            "no cluster to talk to: this is no pod, and no kubeconfig can be used ({error}); name one with KUBECONFIG"
-        )
-    })?;
+    let config = Config::infer().await.map_err(|error| no_cluster(&error))?;
     let mut election = Election::stand(config, &settings, Arc::clone(&metrics))?;
     let result = run(Arc::clone(&settings), (metrics, external), &mut election, ended).await;
     election.resign().await;
     info!("ended");
     result
+}
+
+// The error repeats both of its causes. Where this is no pod, only one of them is anybody's.
+fn no_cluster(error: &InferConfigError) -> anyhow::Error {
+    let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    match error.source() {
+        Some(kubeconfig) if !in_pod => anyhow::anyhow!(
+            "no cluster to talk to: this is no pod, and there is no kubeconfig to go by: {kubeconfig}; name one with \
+             KUBECONFIG"
+        ),
+        _ => anyhow::anyhow!("no cluster to talk to: {error}"),
+    }
 }
 
 async fn run(

@@ -54,6 +54,24 @@ fn run(program: &Path, variable: &str, value: &str) -> ProgramOutput {
 }
 
 #[tokio::test]
+async fn without_a_cluster_the_one_reason_that_matters_is_told_once() {
+    let program = tokio::task::spawn_blocking(binary).await.unwrap().unwrap();
+    let listening = ["--listen-addr=127.0.0.1:0", "--listen-metrics-addr=127.0.0.1:0"];
+    let output = Program::new(&program)
+        .args(listening)
+        .env("KUBECONFIG", "/nowhere/config")
+        .run()
+        .unwrap();
+    let said = format!("{}{}", output.out(), output.err());
+    assert_ne!(output.code, 0, "{said}");
+    assert_eq!(said.matches("/nowhere/config").count(), 1, "{said}");
+    assert!(
+        said.contains("name one with KUBECONFIG") && !said.contains("in-cluster"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn a_variable_is_read_and_one_that_cannot_be_read_ends_it_with_its_name() {
     let program = tokio::task::spawn_blocking(binary).await.unwrap().unwrap();
     for (name, good, bad) in VARIABLES {
