@@ -81,8 +81,9 @@ fn vouch(map: &ConfigMap, whence: &str, cluster: &ClusterArguments, terminal: Te
     match installation.ok().flatten().and_then(Installation::read) {
         Some(installation) if is_proven(map, &installation.key) => {}
         Some(_) => terminal.warn(&format!(
-            "{whence} is not as the installation wrote it, or another installation did: compare the \
-             fingerprints with what you know before these keys open anything"
+            "{whence} is not as the installation wrote it, or another installation did, or its Secret \
+             {INSTALLATION_SECRET} was lost and made anew since: compare the fingerprints with what you know \
+             before these keys open anything"
         )),
         None => terminal.tell(&format!(
             "{whence}: whether the installation wrote it as it stands cannot be told without the Secret \
