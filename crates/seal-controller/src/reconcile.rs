@@ -32,7 +32,7 @@ use crate::diagnosis::Diagnoses;
 use crate::known::{Key, Known, Seen};
 use crate::metrics::{ErrorReason, Metrics};
 use crate::queue::{Again, Lane};
-use crate::sealing_keys::{Keys, User};
+use crate::sealing_keys::{Keys, Unlisted, User};
 use crate::settings::Settings;
 use crate::workers::Reconcile;
 use memory::{Attempt, Memories};
@@ -96,10 +96,15 @@ impl Reconciler {
         self.memories.waiting_for_a_key()
     }
 
-    /// The SealedSecrets and the keys that each needs, once all of `scopes` are known.
-    pub(crate) fn users(&self, scopes: &[Scope]) -> Option<Vec<User>> {
-        if !self.objects.has_listed(scopes) {
-            return None;
+    /// The SealedSecrets and the keys that each needs.
+    ///
+    /// # Errors
+    /// Those of `scopes` that are not known yet.
+    pub(crate) fn users(&self, scopes: &[Scope]) -> Result<Vec<User>, Unlisted> {
+        let listed = |scope: &&Scope| self.objects.has_listed(std::slice::from_ref(*scope));
+        let unlisted: Vec<Scope> = scopes.iter().filter(|scope| !listed(scope)).cloned().collect();
+        if !unlisted.is_empty() {
+            return Err(Unlisted(unlisted));
         }
         let user = |(key, seen): (Key, Arc<Seen>)| {
             let records = self.records(&key, &seen.object);
@@ -113,7 +118,7 @@ impl Reconciler {
         };
         let mut users: Vec<User> = self.objects.all().into_iter().map(user).collect();
         users.sort_by(|one, other| one.name.cmp(&other.name));
-        Some(users)
+        Ok(users)
     }
 
     fn forget(&self, key: &Key) {

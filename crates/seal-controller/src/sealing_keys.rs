@@ -36,7 +36,7 @@ use installation::KeptInstallation;
 
 pub(crate) use error::KeysError;
 pub(crate) use keep::{Keeper, Said};
-pub(crate) use retirement::User;
+pub(crate) use retirement::{Unlisted, User};
 
 // How often one looks for what somebody else has to make first.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -218,6 +218,11 @@ impl SealingKeys {
             listed.iter().any(|key| key.fingerprint == *lost)
         };
         self.lost().filter(|lost| !stands(lost))
+    }
+
+    /// No key counts as lost any longer.
+    fn let_go(&self) {
+        *self.lost() = None;
     }
 
     /// Lets the key `fingerprint` seal, which is known to be able to.

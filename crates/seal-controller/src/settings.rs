@@ -97,7 +97,8 @@ pub struct Settings {
         default_value = "CertNotBefore"
     )]
     pub key_order_priority: KeyOrder,
-    /// Do not make the first key: wait, not ready, until one is restored
+    /// Do not make the first key: wait, not ready, until one is restored. Where keys stand and the one that
+    /// seals is lost, a new one is made and told of, so that sealing goes on
     #[arg(long, env = "SEALED_SECRETS_REQUIRE_EXISTING_KEY", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub require_existing_key: bool,
     /// Who can open the backup of the keys: age recipients (age1…,age1…); none for no backup

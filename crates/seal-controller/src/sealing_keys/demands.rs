@@ -15,7 +15,7 @@ use seal_cluster::installation::Demand;
 use super::keep::{Asked, Keeper};
 use super::renewal::{self, Occasion, Verdict};
 use super::report::{self, Backup, Complaint};
-use super::retirement::{self, User};
+use super::retirement::{self, Unlisted, User};
 use super::{Keys, KeysError, ListedKey, backup};
 
 /// The backup after a pass: what it says of itself, and how it stands.
@@ -26,14 +26,20 @@ pub(super) struct Kept {
 
 impl Keeper {
     /// What is to be said of a key that was lost.
-    pub(super) fn missing(&self) -> Option<Complaint> {
+    pub(super) fn missing(&self, ring: Option<&SealingKeyRing>) -> Option<Complaint> {
+        // Whoever names the key that seals has seen that it is another one.
+        let named = ring.and_then(|ring| ring.spec.primary.as_deref());
+        let sealing = self.keys.sealing().map(|key| key.to_string());
+        if named.is_some() && named == sealing.as_deref() {
+            self.keys.let_go();
+        }
         let lost = self.keys.missing()?;
         Some(Complaint {
             reason: "PrimaryMissing",
             message: format!(
                 "the key {lost} sealed until its Secret was gone or broken, and another one was made: restore \
-                 it, or nothing opens that was sealed with it; if it shall be gone, this is said until the \
-                 controller is started again"
+                 it (`seal keys restore`), or nothing opens that was sealed with it; if it shall be gone, name the \
+                 key that seals now (`seal keys primary`), and this is said no longer"
             ),
         })
     }
@@ -141,20 +147,17 @@ impl Keeper {
             .filter(|(_, secrets)| !secrets.is_empty())
             .collect();
         let users = match pending.iter().all(|(wanted, _)| wanted.compromised) {
-            true => Some(Vec::new()),
+            true => Ok(Vec::new()),
             false => self.users().await?,
         };
         let mut refused = false;
         for (wanted, secrets) in pending {
             let users = match &users {
-                None if !wanted.compromised => {
+                Err(unlisted) if !wanted.compromised => {
                     refused = true;
                     complaints.push(Complaint {
                         reason: "RetireWaits",
-                        message:
-                            "spec.retire: not all SealedSecrets are known yet; if this stays so, the log \
-                                  names a namespace of --additional-namespaces that must not be listed"
-                                .to_owned(),
+                        message: format!("spec.retire: {unlisted}"),
                     });
                     continue;
                 }
@@ -180,7 +183,7 @@ impl Keeper {
     }
 
     // Each object's record is proven anew, which takes a core.
-    async fn users(&self) -> Result<Option<Vec<User>>, KeysError> {
+    async fn users(&self) -> Result<Result<Vec<User>, Unlisted>, KeysError> {
         let users = Arc::clone(&self.users);
         Ok(tokio::task::spawn_blocking(move || users()).await?)
     }
@@ -374,7 +377,7 @@ mod tests {
                     name: "a/b".to_owned(),
                     keys: None,
                 };
-                Some(vec![user])
+                Ok(vec![user])
             }
         };
         let keeper = keeper(keys.into(), Arc::new(users)).await;

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::report::{self, Backup, Complaint, Report};
-use super::retirement::User;
+use super::retirement::{Unlisted, User};
 use super::{KeysError, SealingKeys, certificates};
 use crate::leadership::Leadership;
 use crate::metrics::Metrics;
@@ -34,8 +34,8 @@ const GATHER: Duration = Duration::from_millis(100);
 // What was refused because of other objects may be granted when those have changed.
 const SECOND_THOUGHT: Duration = Duration::from_secs(30);
 
-/// Who needs which key; `None` until all SealedSecrets are known.
-pub(crate) type Users = dyn Fn() -> Option<Vec<User>> + Send + Sync;
+/// Who needs which key; until all SealedSecrets are known, where they are not.
+pub(crate) type Users = dyn Fn() -> Result<Vec<User>, Unlisted> + Send + Sync;
 
 /// What keeping the keys takes.
 pub(crate) struct Keeper {
@@ -150,7 +150,7 @@ impl Keeper {
     async fn pass(&self, asked: &mut Asked) -> Result<Duration, KeysError> {
         self.keys.settle().await?;
         let ring = self.ring().await?;
-        let mut complaints: Vec<Complaint> = self.missing().into_iter().collect();
+        let mut complaints: Vec<Complaint> = self.missing(ring.as_ref()).into_iter().collect();
         self.pin(ring.as_ref(), &mut complaints).await?;
         let waits = self.renew(ring.as_ref(), asked, &mut complaints).await?;
         let retire = ring.as_ref().map_or(&[][..], |ring| &ring.spec.retire);

@@ -7,6 +7,7 @@ use seal_api::Retire;
 use seal_api::annotations::KEY_LABEL;
 use seal_cluster::keys::KeyState;
 use seal_cluster::secrets::Secrets;
+use seal_cluster::watch::Scope;
 use seal_core::Fingerprint;
 use tracing::info;
 
@@ -22,6 +23,30 @@ pub(crate) struct User {
     pub(crate) name: String,
     /// The keys that opened it as it stands; `None` if nobody knows.
     pub(crate) keys: Option<Vec<Fingerprint>>,
+}
+
+/// Where the SealedSecrets are not known: not listed yet, or not to be listed. Nobody can say what is
+/// needed there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the SealedSecrets {} are not known yet; if this stays so, the log tells why, and a Role is missing or \
+     --additional-namespaces names a namespace too many",
+    wheres(.0)
+)]
+pub(crate) struct Unlisted(pub(crate) Vec<Scope>);
+
+fn wheres(scopes: &[Scope]) -> String {
+    let mut names: Vec<&str> = scopes.iter().filter_map(Scope::namespace).collect();
+    if names.len() < scopes.len() || names.is_empty() {
+        return "of the cluster".to_owned();
+    }
+    names.sort_unstable();
+    let more = names.len().saturating_sub(MOST_NAMED);
+    names.truncate(MOST_NAMED);
+    match more {
+        0 => format!("of {}", names.join(", ")),
+        _ => format!("of {} and {more} more namespaces", names.join(", ")),
+    }
 }
 
 /// Why a key stays.
@@ -125,6 +150,24 @@ mod tests {
     use seal_core::{KeySize, PrivateKey};
 
     use super::*;
+
+    #[test]
+    fn the_namespaces_whose_objects_are_not_known_are_named() {
+        let scope = |name: &str| Scope::Namespace(name.to_owned());
+        let told = Unlisted(vec![scope("b"), scope("a")]).to_string();
+        assert!(
+            told.starts_with("the SealedSecrets of a, b are not known yet"),
+            "{told}"
+        );
+        let told = Unlisted(vec![Scope::Cluster]).to_string();
+        assert!(
+            told.starts_with("the SealedSecrets of the cluster are not known yet"),
+            "{told}"
+        );
+        let many = (0..12).map(|number| scope(&format!("n{number:02}"))).collect();
+        let told = Unlisted(many).to_string();
+        assert!(told.contains("n09 and 2 more namespaces are"), "{told}");
+    }
 
     #[test]
     fn a_key_is_kept_while_it_seals_or_an_object_needs_it_or_may() {

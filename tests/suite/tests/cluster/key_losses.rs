@@ -200,6 +200,12 @@ async fn a_key_that_seals_and_goes_missing_is_followed_by_a_new_one_and_not_by_w
     );
     let served = controller.certificate().await;
 
+    // Whoever names the key that seals has seen it, and need not restart anything to be told no more.
+    let seals = served.fingerprint().to_string();
+    ask(namespace, json!({"primary": seals})).await;
+    told(namespace, |status| reason(status, "Ready").0 != "PrimaryMissing").await;
+    ask(namespace, json!({"primary": null})).await;
+
     // The one that was lost opens again, and does not seal.
     secrets.create(&PostParams::default(), &bare(own)).await.unwrap();
     told(namespace, |status| status.keys.len() == 4).await;
