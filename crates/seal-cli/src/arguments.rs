@@ -1,6 +1,7 @@
 //! The command line as it is typed: flags, variables and their help. What they amount to is settled by
 //! the commands, from `settings`.
 
+mod check;
 mod diagnosis;
 mod keys;
 mod repository;
@@ -12,6 +13,7 @@ use clap_complete::Shell;
 use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
 pub(crate) use diagnosis::{DoctorArguments, ExplainArguments, Subject};
+pub(crate) use check::{CheckArguments, CheckRendition};
 pub(crate) use keys::{KeysArguments, KeysCommand};
 pub(crate) use repository::{BulkRendition, ReencryptArguments, RotateArguments, UsageArguments, Way};
 
@@ -91,6 +93,8 @@ pub(crate) enum Command {
     Reencrypt(Box<ReencryptArguments>),
     /// Renew the sealing key, bring a repository under it, and retire the old ones once the cluster has it
     Rotate(RotateArguments),
+    /// Look a repository over: plain Secrets, SealedSecrets that cannot work, keys, leftovers
+    Check(CheckArguments),
     /// Fetch or show the certificate to seal with
     Cert(CertArguments),
     /// Make a sealing key and its certificate

@@ -1,6 +1,7 @@
 //! What the native commands do, one file each; here only which of them runs.
 
 mod cert;
+mod check;
 mod completion;
 mod doctor;
 mod explain;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, terminal: Terminal) -> Result<(), CommandErr
         Command::Merge(arguments) => merge::run(&arguments, terminal),
         Command::Reencrypt(arguments) => reencrypt::run(&arguments, terminal),
         Command::Rotate(arguments) => rotate::run(&arguments, terminal),
+        Command::Check(arguments) => check::run(&arguments, terminal),
         Command::Cert(arguments) => cert::run(&arguments.command, terminal),
         Command::Keygen(arguments) => keygen::run(&arguments, terminal),
         Command::Keys(arguments) => keys::run(&arguments.command, terminal),

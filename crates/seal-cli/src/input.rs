@@ -73,10 +73,9 @@ pub(crate) fn sources(paths: &[PathBuf], terminal: Terminal) -> Result<Vec<Sourc
     }
     let mut sources = Vec::new();
     for path in paths {
-        add(path, Ignored::Walked, &mut sources)?;
+        add(path, &PLAIN, &mut sources)?;
     }
-    let mut seen = std::collections::HashSet::new();
-    sources.retain(|source| seen.insert(source.path().map(Path::to_owned)));
+    unique(&mut sources);
     if sources.is_empty() {
         return Err(CommandError::input(
             "there is no .yaml, .yml or .json file in the folder",
@@ -87,46 +86,72 @@ pub(crate) fn sources(paths: &[PathBuf], terminal: Terminal) -> Result<Vec<Sourc
 
 /// The manifests in a checkout that `paths` name, without what Git ignores unless it is named itself.
 pub(crate) fn repository(paths: &[PathBuf]) -> Result<Vec<Source>, CommandError> {
+    checkout(paths, &COMMITTED)
+}
+
+/// The files in a checkout that `paths` name, as `how` says.
+pub(crate) fn checkout(paths: &[PathBuf], how: &Walk) -> Result<Vec<Source>, CommandError> {
     let mut sources = Vec::new();
     for path in paths {
-        add(path, Ignored::Skipped, &mut sources)?;
+        add(path, how, &mut sources)?;
     }
-    let mut seen = std::collections::HashSet::new();
-    sources.retain(|source| seen.insert(source.path().map(Path::to_owned)));
+    unique(&mut sources);
     Ok(sources)
 }
 
-/// Whether a walk enters what Git ignores.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ignored {
-    /// Plain manifests are what .gitignore names.
-    Walked,
-    Skipped,
+/// Which files of a folder a walk finds.
+pub(crate) struct Walk {
+    /// Whether what Git ignores is among them.
+    pub(crate) ignored: bool,
+    /// Whether files and folders are whose names begin with a dot.
+    pub(crate) hidden: bool,
+    pub(crate) wanted: fn(&Path) -> bool,
 }
 
-fn add(path: &Path, ignored: Ignored, sources: &mut Vec<Source>) -> Result<(), CommandError> {
+/// Plain manifests are what .gitignore names.
+const PLAIN: Walk = Walk {
+    ignored: true,
+    hidden: false,
+    wanted: is_manifest,
+};
+const COMMITTED: Walk = Walk {
+    ignored: false,
+    ..PLAIN
+};
+
+/// Whether a file's name is that of a manifest.
+pub(crate) fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        ["yaml", "yml", "json"]
+            .iter()
+            .any(|wanted| extension.eq_ignore_ascii_case(wanted))
+    })
+}
+
+fn unique(sources: &mut Vec<Source>) {
+    let mut seen = std::collections::HashSet::new();
+    sources.retain(|source| seen.insert(source.path().map(Path::to_owned)));
+}
+
+fn add(path: &Path, how: &Walk, sources: &mut Vec<Source>) -> Result<(), CommandError> {
     if path.as_os_str() != "-" && path.is_dir() {
-        return walk(path, ignored, sources);
+        return walk(path, how, sources);
     }
     sources.push(Source::of(path));
     Ok(())
 }
 
-fn walk(folder: &Path, ignored: Ignored, sources: &mut Vec<Source>) -> Result<(), CommandError> {
+fn walk(folder: &Path, how: &Walk, sources: &mut Vec<Source>) -> Result<(), CommandError> {
     let mut walk = ignore::WalkBuilder::new(folder);
-    walk.standard_filters(ignored == Ignored::Skipped)
+    walk.standard_filters(!how.ignored)
         .ignore(false)
-        .hidden(true)
+        .hidden(!how.hidden)
         .follow_links(false)
+        .filter_entry(|entry| entry.file_name() != ".git")
         .sort_by_file_name(Ord::cmp);
     for entry in walk.build() {
         let entry = entry.map_err(|error| CommandError::input(format!("cannot walk: {error}")))?;
-        let is_manifest = entry.path().extension().is_some_and(|extension| {
-            ["yaml", "yml", "json"]
-                .iter()
-                .any(|wanted| extension.eq_ignore_ascii_case(wanted))
-        });
-        if is_manifest && entry.file_type().is_some_and(|kind| kind.is_file()) {
+        if (how.wanted)(entry.path()) && entry.file_type().is_some_and(|kind| kind.is_file()) {
             let relative = entry
                 .path()
                 .strip_prefix(folder)

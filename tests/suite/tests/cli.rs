@@ -8,6 +8,7 @@ mod cli {
     pub(crate) mod advice;
     pub(crate) mod certificates;
     pub(crate) mod changing;
+    pub(crate) mod checking;
     pub(crate) mod cluster;
     pub(crate) mod commands;
     pub(crate) mod explain;

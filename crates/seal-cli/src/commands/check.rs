@@ -1,0 +1,146 @@
+//! `seal check`: what should not be in a repository, or will not work once it is applied. It asks no cluster
+//! and runs nothing that the checkout names (S22). Findings are the result; exit code 1 says that there are some.
+
+mod file;
+mod finding;
+mod kustomize;
+mod leftovers;
+mod plaintext;
+mod prefilter;
+mod private_keys;
+mod report;
+mod rules;
+mod sealed;
+mod suppression;
+mod together;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use seal_api::annotations::{KEY_COMPROMISED, KEY_LABEL, KEY_RETIRED};
+use seal_core::{Certificate, KeyRing, RingKey};
+use seal_document::Position;
+
+use crate::arguments::CheckArguments;
+use crate::command_error::CommandError;
+use crate::input::{self, KEY_FILE_LIMIT, MANIFEST_LIMIT, Source, Walk};
+use crate::keys::{self, StoredKey};
+use crate::output;
+use crate::repository::{Outcome, over};
+use crate::terminal::Terminal;
+use crate::{arguments::KeyArguments, cores};
+use finding::Finding;
+use report::Report;
+use sealed::Evidence;
+use together::Together;
+
+const WALK: Walk = Walk {
+    ignored: false,
+    hidden: true,
+    wanted: |path| {
+        input::is_manifest(path) || kustomize::is_kustomization(path) || leftovers::leftover(path).is_some()
+    },
+};
+
+/// Runs it.
+pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), CommandError> {
+    let (mut evidence, mut report) = (settle(&arguments.keys)?, Report::default());
+    if let Some(path) = &arguments.cert {
+        evidence.key_bits = Some(certificate(path, &mut report)?);
+    }
+    let here = [Path::new(".").to_owned()];
+    let paths = if arguments.paths.is_empty() {
+        &here[..]
+    } else {
+        &arguments.paths
+    };
+    let sources = input::checkout(paths, &WALK)?;
+    let rows = over(&sources, cores::count(), |source| {
+        let bytes = source.read(MANIFEST_LIMIT)?;
+        let path = source.path().unwrap_or(Path::new("-"));
+        Ok(match file::judge(path, &bytes, &evidence) {
+            Some(seen) => Outcome::Unchanged(seen),
+            None => Outcome::Skipped("nothing in it concerns us"),
+        })
+    });
+    let mut together = Together::new(arguments.allow_scope, evidence.ring.is_some());
+    let mut failed: Option<CommandError> = None;
+    for (source, row) in sources.iter().zip(rows) {
+        match row.outcome {
+            Outcome::Changed(seen) | Outcome::Unchanged(seen) => {
+                if seen.templates > 0 {
+                    let (file, count) = (&row.file, seen.templates);
+                    terminal.detail(&format!(
+                        "{file}: {count} documents skipped: templates that are not rendered"
+                    ));
+                }
+                together.add(source.path().unwrap_or(Path::new("-")), seen);
+            }
+            Outcome::Skipped(_) => {}
+            Outcome::Failed(error) => {
+                failed = Some(match failed {
+                    None => error,
+                    Some(before) => before.and(error),
+                });
+            }
+        }
+    }
+    together.judge(&mut report);
+    report.files = sources.len();
+    output::print(&report::printed(&report, arguments.output))?;
+    terminal.tell(&report.summary());
+    match failed {
+        Some(error) => Err(error),
+        None if report.counts(arguments.deny_warnings) => Err(CommandError::findings()),
+        None => Ok(()),
+    }
+}
+
+fn settle(arguments: &KeyArguments) -> Result<Evidence, CommandError> {
+    let stored = keys::read(arguments)?;
+    let is_retired = |key: &&StoredKey| {
+        let labels = key
+            .secret
+            .as_ref()
+            .and_then(|secret| secret.metadata.labels.as_ref());
+        let label = labels.and_then(|labels| labels.get(KEY_LABEL));
+        label.is_some_and(|label| [KEY_RETIRED, KEY_COMPROMISED].contains(&label.as_str()))
+    };
+    let retired: BTreeSet<_> = stored
+        .iter()
+        .filter(is_retired)
+        .map(|key| key.private.public().fingerprint())
+        .collect();
+    let keys = stored.into_iter().map(|key| {
+        let since = key.since();
+        RingKey::new(key.private, since)
+    });
+    Ok(Evidence {
+        ring: KeyRing::new(keys.collect()),
+        retired,
+        key_bits: None,
+    })
+}
+
+// The size of its key.
+fn certificate(path: &Path, report: &mut Report) -> Result<usize, CommandError> {
+    const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+    let source = Source::of(path);
+    let certificate = Certificate::from_pem(&source.read(KEY_FILE_LIMIT)?)
+        .map_err(|error| CommandError::from(error).about(&source.shown()))?;
+    let left = certificate.not_after().duration_since(Timestamp::now());
+    let rule = match left {
+        left if left.is_negative() => Some(&rules::CERTIFICATE_EXPIRED),
+        left if left < SOON => Some(&rules::CERTIFICATE_EXPIRES),
+        _ => None,
+    };
+    if let Some(rule) = rule {
+        let when = certificate.not_after().strftime("%Y-%m-%d");
+        let finding = Finding::new(rule, Position::START)
+            .snippet("-----BEGIN CERTIFICATE-----")
+            .what(format!("{}: it is valid until {when}", rule.sentence));
+        report.findings.push((source.shown(), finding));
+    }
+    Ok(certificate.key().bits())
+}
