@@ -3,6 +3,7 @@
 
 mod check;
 mod diagnosis;
+mod git;
 mod keys;
 mod repository;
 
@@ -12,8 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
-pub(crate) use diagnosis::{DoctorArguments, ExplainArguments, Subject};
 pub(crate) use check::{CheckArguments, CheckRendition};
+pub(crate) use diagnosis::{DoctorArguments, ExplainArguments, Subject};
+pub(crate) use git::{GitArguments, GitCommand};
 pub(crate) use keys::{KeysArguments, KeysCommand};
 pub(crate) use repository::{BulkRendition, ReencryptArguments, RotateArguments, UsageArguments, Way};
 
@@ -95,6 +97,8 @@ pub(crate) enum Command {
     Rotate(RotateArguments),
     /// Look a repository over: plain Secrets, SealedSecrets that cannot work, keys, leftovers
     Check(CheckArguments),
+    /// Tie a checkout to seal: a hook that checks what is committed
+    Git(GitArguments),
     /// Fetch or show the certificate to seal with
     Cert(CertArguments),
     /// Make a sealing key and its certificate

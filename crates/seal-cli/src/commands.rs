@@ -5,6 +5,7 @@ mod check;
 mod completion;
 mod doctor;
 mod explain;
+mod git;
 mod keygen;
 mod keys;
 mod merge;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command, terminal: Terminal) -> Result<(), CommandErr
         Command::Reencrypt(arguments) => reencrypt::run(&arguments, terminal),
         Command::Rotate(arguments) => rotate::run(&arguments, terminal),
         Command::Check(arguments) => check::run(&arguments, terminal),
+        Command::Git(arguments) => git::run(&arguments.command, terminal),
         Command::Cert(arguments) => cert::run(&arguments.command, terminal),
         Command::Keygen(arguments) => keygen::run(&arguments, terminal),
         Command::Keys(arguments) => keys::run(&arguments.command, terminal),

@@ -172,8 +172,13 @@ pub(crate) fn read_file(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>,
     read_whole(&mut file, limit, path)
 }
 
+/// Reads all of `reader`, of at most `limit` bytes, called `path` where it fails.
 // Read::read_to_end would leave copies behind as its buffer grows.
-fn read_whole(reader: &mut dyn Read, limit: usize, path: &Path) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+pub(crate) fn read_whole(
+    reader: &mut dyn Read,
+    limit: usize,
+    path: &Path,
+) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     let mut content: Zeroizing<Vec<u8>> = Zeroizing::new(vec![0; 16 * 1024]);
     let mut filled = 0;
     loop {

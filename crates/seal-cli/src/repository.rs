@@ -2,9 +2,11 @@
 //! and what came of it. What the work is, is the command's.
 
 mod bulk;
+mod git;
 mod report;
 mod sealed_file;
 
 pub(crate) use bulk::{Outcome, Row, over};
+pub(crate) use git::{Git, Staged};
 pub(crate) use report::{Account, Told, account};
 pub(crate) use sealed_file::{Sealed, SealedFile};

@@ -19,5 +19,6 @@ mod cli {
     pub(crate) mod reencrypting;
     pub(crate) mod sealing;
     pub(crate) mod silence;
+    pub(crate) mod staging;
     pub(crate) mod writing;
 }

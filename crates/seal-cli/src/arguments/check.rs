@@ -27,6 +27,9 @@ pub(crate) struct CheckArguments {
     /// manifests and for what tools leave behind, without what Git ignores
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Check what is staged in Git, as it is staged, instead of files
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) staged: bool,
     /// How to print the findings
     #[arg(long, default_value = "human")]
     pub(crate) output: CheckRendition,

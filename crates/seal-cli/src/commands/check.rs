@@ -11,6 +11,7 @@ mod private_keys;
 mod report;
 mod rules;
 mod sealed;
+mod staged;
 mod suppression;
 mod together;
 
@@ -33,6 +34,7 @@ use crate::{arguments::KeyArguments, cores};
 use finding::Finding;
 use report::Report;
 use sealed::Evidence;
+use staged::Index;
 use together::Together;
 
 const WALK: Walk = Walk {
@@ -49,22 +51,25 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
     if let Some(path) = &arguments.cert {
         evidence.key_bits = Some(certificate(path, &mut report)?);
     }
+    let staged = arguments.staged.then(Index::read).transpose()?;
     let here = [Path::new(".").to_owned()];
-    let paths = if arguments.paths.is_empty() {
-        &here[..]
-    } else {
-        &arguments.paths
+    let sources = match (&staged, arguments.paths.as_slice()) {
+        (Some(staged), _) => staged.sources(),
+        (None, []) => input::checkout(&here, &WALK)?,
+        (None, paths) => input::checkout(paths, &WALK)?,
     };
-    let sources = input::checkout(paths, &WALK)?;
     let rows = over(&sources, cores::count(), |source| {
-        let bytes = source.read(MANIFEST_LIMIT)?;
         let path = source.path().unwrap_or(Path::new("-"));
-        Ok(match file::judge(path, &bytes, &evidence) {
+        let judged = match &staged {
+            Some(staged) => staged.judge(path, &evidence),
+            None => file::judge(path, &source.read(MANIFEST_LIMIT)?, &evidence),
+        };
+        Ok(match judged {
             Some(seen) => Outcome::Unchanged(seen),
             None => Outcome::Skipped("nothing in it concerns us"),
         })
     });
-    let mut together = Together::new(arguments.allow_scope, evidence.ring.is_some());
+    let mut together = Together::new(arguments.allow_scope, evidence.ring.is_some(), staged.as_ref());
     let mut failed: Option<CommandError> = None;
     for (source, row) in sources.iter().zip(rows) {
         match row.outcome {
@@ -86,7 +91,7 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
             }
         }
     }
-    together.judge(&mut report);
+    together.judge(&mut report)?;
     report.files = sources.len();
     output::print(&report::printed(&report, arguments.output))?;
     terminal.tell(&report.summary());

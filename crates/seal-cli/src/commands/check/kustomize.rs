@@ -2,7 +2,7 @@
 //! that are changed under SealedSecrets which open under their own only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use seal_core::Scope;
 use seal_document::{Node, Position, Value};
@@ -11,6 +11,7 @@ use super::finding::{Finding, MASK, position_of, shortened};
 use super::plaintext::stands_for_another;
 use super::rules;
 use super::sealed::Sealed;
+use crate::file_system::normal;
 
 /// The names that Kustomize looks for.
 pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -256,21 +257,6 @@ impl Renamed {
 fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
     let items = value.and_then(Value::as_sequence).unwrap_or_default();
     items.iter().filter_map(Value::as_str)
-}
-
-/// `path` without `.` and, as far as its own words go, without `..`. No link is followed.
-pub(super) fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(normal.components().next_back(), Some(Component::Normal(_))) => {
-                normal.pop();
-            }
-            part => normal.push(part),
-        }
-    }
-    normal
 }
 
 #[cfg(test)]

@@ -41,11 +41,16 @@ pub(super) fn judge(left: Leftover, bytes: &[u8], suspicion: Suspicion) -> Optio
     let at = match left {
         Leftover::Decrypted if bytes.iter().all(u8::is_ascii_whitespace) => return None,
         // Encrypted under that name all the same.
-        Leftover::Decrypted if memmem::find(bytes, b"ENC[AES256_GCM,").is_some() => return None,
+        Leftover::Decrypted if is_encrypted(bytes) => return None,
         Leftover::Decrypted => Position::START,
         Leftover::Backup => position_at(bytes, plaintext(bytes, suspicion)?),
     };
     Some(Finding::new(&rules::PLAINTEXT_LEFTOVER, at).snippet(super::finding::MASK))
+}
+
+/// Whether SOPS encrypted what is in it.
+pub(super) fn is_encrypted(bytes: &[u8]) -> bool {
+    memmem::find(bytes, b"ENC[AES256_GCM,").is_some()
 }
 
 // An editor's swap file is no text, so that words have to do.
@@ -53,8 +58,7 @@ fn plaintext(bytes: &[u8], suspicion: Suspicion) -> Option<usize> {
     if let Some((at, _)) = private_keys::find(bytes).first() {
         return Some(*at);
     }
-    let is_sealed =
-        memmem::find(bytes, b"encryptedData").is_some() || memmem::find(bytes, b"ENC[AES").is_some();
+    let is_sealed = memmem::find(bytes, b"encryptedData").is_some() || is_encrypted(bytes);
     let at = memmem::find(bytes, b"stringData").or_else(|| memmem::find(bytes, b"\ndata:"));
     at.filter(|_| suspicion.manifest && !is_sealed)
 }

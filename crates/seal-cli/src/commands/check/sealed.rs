@@ -15,6 +15,7 @@ use super::rules;
 use crate::opening;
 
 /// What a SealedSecret is judged by.
+#[derive(Default)]
 pub(super) struct Evidence {
     /// All private keys that are named.
     pub(super) ring: Option<KeyRing>,

@@ -10,15 +10,21 @@ use seal_document::{DuplicateKeys, Format, Limits, Schema};
 
 use super::file::Seen;
 use super::finding::Finding;
-use super::kustomize::{GeneratorFile, Kustomization, NAMES, Overlays, normal};
+use super::kustomize::{GeneratorFile, Kustomization, NAMES, Overlays};
+use super::leftovers::is_encrypted;
 use super::report::Report;
 use super::rules::{self, Sees};
 use super::sealed::Sealed;
+use super::staged::Index;
 use super::suppression::Suppression;
+use crate::command_error::CommandError;
+use crate::file_system::normal;
 use crate::input::{self, MANIFEST_LIMIT};
 
 /// All files.
-pub(super) struct Together {
+pub(super) struct Together<'a> {
+    /// What is staged, if that is what is checked.
+    staged: Option<&'a Index>,
     allowed: Option<Scope>,
     with_keys: bool,
     overlays: Overlays,
@@ -27,9 +33,10 @@ pub(super) struct Together {
     generator_files: Vec<(PathBuf, GeneratorFile)>,
 }
 
-impl Together {
-    pub(super) fn new(allowed: Option<Scope>, with_keys: bool) -> Self {
+impl<'a> Together<'a> {
+    pub(super) fn new(allowed: Option<Scope>, with_keys: bool, staged: Option<&'a Index>) -> Self {
         Self {
+            staged,
             allowed,
             with_keys,
             overlays: Overlays::default(),
@@ -61,13 +68,32 @@ impl Together {
     }
 
     /// All findings that nobody allows, in the order of the files.
-    pub(super) fn judge(mut self, report: &mut Report) {
-        self.look_around();
+    pub(super) fn judge(mut self, report: &mut Report) -> Result<(), CommandError> {
+        match self.staged {
+            None => self.look_around(),
+            Some(_) if self.sealed.is_empty() => {}
+            Some(staged) => staged.kustomizations(&mut self.overlays)?,
+        }
         let mut found = self.overlays.judge(&self.sealed);
+        let named = self
+            .generator_files
+            .iter()
+            .map(|(path, file)| beside(path, &file.path));
+        let in_plain = match self.staged {
+            Some(staged) if !self.generator_files.is_empty() => Some(staged.in_plain(&named.collect())?),
+            _ => None,
+        };
         for (path, file) in &self.generator_files {
-            if is_in_checkout(path, &file.path) {
+            let is_there = match &in_plain {
+                None => is_in_checkout(path, &file.path),
+                Some(in_plain) => in_plain.contains(&beside(path, &file.path)),
+            };
+            if is_there {
                 found.push((path.clone(), file.finding()));
             }
+        }
+        if let Some(staged) = self.staged {
+            found.extend(staged.widened(&self.sealed)?);
         }
         for (path, finding) in found {
             self.files.entry(path).or_default().0.push(finding);
@@ -102,13 +128,14 @@ impl Together {
                 .findings
                 .extend(findings.into_iter().map(|finding| (shown.clone(), finding)));
         }
+        Ok(())
     }
 
     // Whether a suppression without a finding is one too many.
     fn judged(&self, sees: Sees) -> bool {
         match sees {
             Sees::File | Sees::Checkout => true,
-            Sees::Allowed => self.allowed.is_some(),
+            Sees::Allowed => self.allowed.is_some() || self.staged.is_some(),
             Sees::Keys => self.with_keys,
             Sees::Certificate => false,
         }
@@ -164,6 +191,10 @@ fn read(path: &Path) -> Option<(PathBuf, Kustomization)> {
     Some((path.to_owned(), Kustomization::of(&value)))
 }
 
+fn beside(kustomization: &Path, named: &str) -> PathBuf {
+    normal(&kustomization.parent().unwrap_or(Path::new("")).join(named))
+}
+
 fn or_here(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() {
         Path::new(".")
@@ -207,6 +238,5 @@ fn is_in_checkout(kustomization: &Path, named: &str) -> bool {
     if !entries.any(|entry| is_file(&entry) && is_it(&entry)) {
         return false;
     }
-    let sops = |bytes: &[u8]| memchr::memmem::find(bytes, b"ENC[AES256_GCM,").is_some();
-    input::read_file(&path, MANIFEST_LIMIT).is_ok_and(|bytes| !sops(&bytes))
+    input::read_file(&path, MANIFEST_LIMIT).is_ok_and(|bytes| !is_encrypted(&bytes))
 }

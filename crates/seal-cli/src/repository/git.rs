@@ -1,0 +1,235 @@
+//! What Git has of a checkout: the index and what is committed, through the git binary, told to run nothing
+//! that the checkout or its configuration names and to ask no network (S22).
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::{str, thread};
+
+use zeroize::Zeroizing;
+
+use crate::command_error::CommandError;
+use crate::input;
+
+/// What is staged, all together, at most.
+const LIMIT: usize = 1 << 30;
+
+/// A checkout.
+pub(crate) struct Git {
+    top: PathBuf,
+}
+
+/// A file as it is staged.
+pub(crate) struct Staged {
+    /// From the checkout's top.
+    pub(crate) path: PathBuf,
+    pub(crate) blob: String,
+    /// What is committed in its place.
+    pub(crate) before: Option<String>,
+}
+
+impl Git {
+    /// The checkout that `folder` is in.
+    pub(crate) fn of(folder: &Path) -> Result<Self, CommandError> {
+        let mut command = hardened(folder);
+        command.args(["rev-parse", "--show-toplevel"]);
+        let top = finish(command, b"", "there is no Git checkout here")?;
+        let top = top.strip_suffix(b"\n").unwrap_or(&top);
+        Ok(Self { top: path_of(top) })
+    }
+
+    /// Its topmost folder.
+    pub(crate) fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// The files that the next commit adds or changes.
+    pub(crate) fn staged(&self) -> Result<Vec<Staged>, CommandError> {
+        let head = match self.run(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], b"") {
+            Ok(head) => head,
+            // Before the first commit there is nothing to compare with.
+            Err(_) => self.run(&["hash-object", "-t", "tree", "--stdin"], b"")?,
+        };
+        let head = str::from_utf8(&head).unwrap_or_default().trim().to_owned();
+        let arguments = [
+            "diff-index",
+            "--cached",
+            "--raw",
+            "-z",
+            "--no-abbrev",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--ignore-submodules=all",
+            "--diff-filter=ACMT",
+            "--end-of-options",
+            &head,
+            "--",
+        ];
+        let answer = self.run(&arguments, b"")?;
+        let mut parts = answer.split(|byte| *byte == 0);
+        let mut staged = Vec::new();
+        while let (Some(row), Some(path)) = (parts.next(), parts.next()) {
+            let row = str::from_utf8(row).unwrap_or_default();
+            let row = row.trim_start_matches(':').split(' ').collect::<Vec<_>>();
+            let [old_mode, mode, old, new, _] = row[..] else {
+                continue;
+            };
+            // Links and submodules hold no content of their own.
+            let is_file = |mode: &str| mode.starts_with("100");
+            if is_file(mode) {
+                staged.push(Staged {
+                    path: path_of(path),
+                    blob: new.to_owned(),
+                    before: is_file(old_mode).then(|| old.to_owned()),
+                });
+            }
+        }
+        Ok(staged)
+    }
+
+    /// The files of the index that `wanted` takes, with their blobs.
+    pub(crate) fn index(
+        &self,
+        wanted: impl Fn(&Path) -> bool,
+    ) -> Result<BTreeMap<PathBuf, String>, CommandError> {
+        let answer = self.run(&["ls-files", "--cached", "--stage", "-z"], b"")?;
+        let mut files = BTreeMap::new();
+        for row in answer.split(|byte| *byte == 0) {
+            let Some(tab) = row.iter().position(|byte| *byte == b'\t') else {
+                continue;
+            };
+            let path = path_of(&row[tab + 1..]);
+            let words = str::from_utf8(&row[..tab]).unwrap_or_default();
+            if let [mode, blob, _] = words.split(' ').collect::<Vec<_>>()[..]
+                && mode.starts_with("100")
+                && wanted(&path)
+            {
+                files.insert(path, blob.to_owned());
+            }
+        }
+        Ok(files)
+    }
+
+    /// The contents of `blobs`, one after another.
+    pub(crate) fn contents<'b>(
+        &self,
+        blobs: impl IntoIterator<Item = &'b str>,
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>, CommandError> {
+        let asked: Vec<&str> = blobs.into_iter().collect();
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lines: String = asked.iter().map(|blob| format!("{blob}\n")).collect();
+        let answer = self.run(&["cat-file", "--batch"], lines.as_bytes())?;
+        let unreadable = || CommandError::input("git does not have a file that the index names");
+        let mut rest = answer.as_slice();
+        let mut contents = Vec::with_capacity(asked.len());
+        for _ in asked {
+            let end = rest
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .ok_or_else(unreadable)?;
+            let head = str::from_utf8(&rest[..end]).unwrap_or_default();
+            let size = head
+                .strip_suffix(char::is_whitespace)
+                .unwrap_or(head)
+                .rsplit(' ')
+                .next();
+            let size: usize = size.and_then(|size| size.parse().ok()).ok_or_else(unreadable)?;
+            let content = rest.get(end + 1..end + 1 + size).ok_or_else(unreadable)?;
+            contents.push(Zeroizing::new(content.to_vec()));
+            rest = rest.get(end + size + 2..).unwrap_or_default();
+        }
+        Ok(contents)
+    }
+
+    /// The folder of its hooks.
+    pub(crate) fn hooks(&self) -> Result<PathBuf, CommandError> {
+        let mut command = quiet(&self.top);
+        command.args(["rev-parse", "--git-path", "hooks"]);
+        let path = finish(command, b"", "git does not say where its hooks are")?;
+        Ok(self.top.join(path_of(path.strip_suffix(b"\n").unwrap_or(&path))))
+    }
+
+    fn run(&self, arguments: &[&str], stdin: &[u8]) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+        let mut command = hardened(&self.top);
+        command.args(arguments);
+        finish(command, stdin, &format!("`git {}` failed", arguments[0]))
+    }
+}
+
+fn quiet(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(folder).arg("--no-pager");
+    command.args(["-c", "safe.bareRepository=explicit"]);
+    for variable in [
+        "GIT_EXTERNAL_DIFF",
+        "GIT_PAGER",
+        "GIT_TRACE",
+        "GIT_TRACE2",
+        "GIT_TRACE2_EVENT",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_NO_LAZY_FETCH", "1");
+    command
+}
+
+fn hardened(folder: &Path) -> Command {
+    let mut command = quiet(folder);
+    for setting in [
+        "core.fsmonitor=false",
+        "core.hooksPath=/dev/null",
+        "protocol.allow=never",
+    ] {
+        command.args(["-c", setting]);
+    }
+    command
+}
+
+fn finish(mut command: Command, stdin: &[u8], failed: &str) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+    // What git says could quote a stranger's names.
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| {
+        CommandError::file("run", Path::new("git"), &error).remedy("install git, or see that it is in PATH")
+    })?;
+    let answer = exchange(&mut child, stdin);
+    let status = child
+        .wait()
+        .map_err(|error| CommandError::file("run", Path::new("git"), &error))?;
+    match status.success() {
+        true => answer,
+        false => Err(CommandError::input(failed.to_owned())),
+    }
+}
+
+fn exchange(child: &mut Child, stdin: &[u8]) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+    let mut to = child.stdin.take().expect("it is piped");
+    let mut from = child.stdout.take().expect("it is piped");
+    thread::scope(|scope| {
+        // A git that reads no further has said all that it will.
+        scope.spawn(move || to.write_all(stdin));
+        input::read_whole(&mut from, LIMIT, Path::new("what git answers"))
+    })
+}
+
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    let text = String::from_utf8_lossy(bytes);
+    PathBuf::from(OsStr::new(text.as_ref()))
+}

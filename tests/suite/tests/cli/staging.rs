@@ -1,0 +1,251 @@
+//! `seal check --staged` and `seal git install`, on real checkouts, hostile ones among them.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::harness::{Bench, binary, done, program, refused, secret};
+
+/// A checkout in the bench's folder `r`, with a commit.
+struct Checkout {
+    bench: Bench,
+}
+
+impl Checkout {
+    fn new() -> Self {
+        let checkout = Self { bench: Bench::new() };
+        checkout.bench.write("r/README", "x\n");
+        checkout.git("init -q -b main");
+        checkout.commit();
+        checkout
+    }
+
+    fn at(&self) -> std::path::PathBuf {
+        self.bench.folder.path().join("r")
+    }
+
+    fn git(&self, line: &str) -> bool {
+        self.git_with(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn git_with(&self, arguments: &[&str]) -> bool {
+        let path = std::env::var("PATH").unwrap();
+        let ours = binary().parent().unwrap().display().to_string();
+        Command::new("git")
+            .current_dir(self.at())
+            .env("HOME", self.bench.folder.path())
+            .env("PATH", format!("{ours}:{path}"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+            .args(arguments)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    }
+
+    fn commit(&self) {
+        assert!(self.git("add -A") && self.git("commit -q -m x --no-verify"));
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        self.bench.write(&format!("r/{name}"), text);
+    }
+
+    /// Codes and files, as staged.
+    fn found(&self) -> Vec<String> {
+        let said = self.seal(&["check", "--staged", "--output", "json"]);
+        assert!(matches!(said.code, 0 | 1), "{}", said.err());
+        let report: serde_json::Value = serde_json::from_str(&said.out()).unwrap();
+        let findings = report["findings"].as_array().unwrap().iter();
+        findings
+            .map(|one| {
+                format!(
+                    "{} {}",
+                    one["rule"].as_str().unwrap(),
+                    one["file"].as_str().unwrap()
+                )
+            })
+            .collect()
+    }
+
+    fn seal(&self, arguments: &[&str]) -> seal_testbed::ProgramOutput {
+        program(&self.at()).args(arguments).run().unwrap()
+    }
+}
+
+#[test]
+fn what_is_staged_counts_and_not_what_stands_in_the_folder() {
+    let checkout = Checkout::new();
+    assert_eq!(checkout.found(), [""; 0]);
+    checkout.write("a/db.yaml", secret("a: b"));
+    assert_eq!(checkout.found(), [""; 0], "nothing is staged yet");
+    assert!(checkout.git("add -A"));
+    checkout.write("a/db.yaml", "kind: ConfigMap\n");
+    assert_eq!(checkout.found(), ["plaintext-secret a/db.yaml"]);
+    assert!(checkout.git("add -A"));
+    checkout.write("a/db.yaml", secret("a: b"));
+    assert_eq!(
+        checkout.found(),
+        [""; 0],
+        "the plain one is not staged any longer"
+    );
+}
+
+#[test]
+fn before_the_first_commit_everything_is_new() {
+    let bench = Bench::new();
+    bench.write("r/db.yaml", secret("a: b"));
+    let checkout = Checkout { bench };
+    assert!(checkout.git("init -q") && checkout.git("add -A"));
+    assert_eq!(checkout.found(), ["plaintext-secret db.yaml"]);
+    refused(
+        &checkout.bench.seal("check --staged"),
+        3,
+        "there is no Git checkout here",
+    );
+}
+
+#[test]
+fn a_scope_that_is_wider_than_the_committed_one_is_found() {
+    let checkout = Checkout::new();
+    let strict = checkout.bench.sealed(&secret("a: b"));
+    let wide = strict.replacen(
+        "metadata:\n",
+        "metadata:\n  annotations:\n    sealedsecrets.bitnami.com/cluster-wide: \"true\"\n",
+        1,
+    );
+    checkout.write("db.yaml", &strict);
+    checkout.write("wide.yaml", &wide);
+    checkout.commit();
+    checkout.write("db.yaml", &wide);
+    checkout.write("wide.yaml", format!("# one more\n{wide}"));
+    assert!(checkout.git("add -A"));
+    assert_eq!(checkout.found(), ["scope-widened db.yaml"]);
+    checkout.write(
+        "db.yaml",
+        format!("# seal:allow scope-widened all may have it\n{wide}"),
+    );
+    assert!(checkout.git("add -A"));
+    assert_eq!(checkout.found(), [""; 0]);
+}
+
+#[test]
+fn kustomizations_and_files_of_the_index_say_what_becomes_of_what_is_staged() {
+    let checkout = Checkout::new();
+    checkout.write(
+        "over/kustomization.yaml",
+        "namespace: other\nresources: [../base]\n",
+    );
+    checkout.write("base/kustomization.yaml", "resources: [db.yaml]\n");
+    checkout.write("base/.env", "A=b\n");
+    checkout.commit();
+    checkout.write("base/db.yaml", checkout.bench.sealed(&secret("a: b")));
+    checkout.write(
+        "gen/kustomization.yaml",
+        "secretGenerator:\n- envs: [../base/.env, new.env]\n",
+    );
+    checkout.write("gen/new.env", "A=b\n");
+    assert!(checkout.git("add base gen/kustomization.yaml"));
+    let expected = [
+        "kustomize-renames base/db.yaml",
+        "plaintext-generator-file gen/kustomization.yaml",
+    ];
+    assert_eq!(checkout.found(), expected);
+}
+
+#[test]
+fn the_hook_refuses_a_commit_and_an_other_hook_is_left_alone() {
+    let checkout = Checkout::new();
+    done(&checkout.seal(&["git", "install"]));
+    done(&checkout.seal(&["git", "install"]));
+    checkout.write("db.yaml", secret("a: b"));
+    assert!(checkout.git("add -A"));
+    assert!(
+        !checkout.git("commit -q -m plain"),
+        "the hook lets a plain Secret pass"
+    );
+    checkout.write("db.yaml", checkout.bench.sealed(&secret("a: b")));
+    assert!(
+        !checkout.git("commit -q -m plain"),
+        "what is staged is still plain"
+    );
+    assert!(checkout.git("add -A") && checkout.git("commit -q -m sealed"));
+
+    checkout.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 0\n");
+    refused(
+        &checkout.seal(&["git", "install"]),
+        3,
+        "there is a pre-commit hook already",
+    );
+    assert!(checkout.git("config core.hooksPath ../hooks"));
+    refused(&checkout.seal(&["git", "install"]), 3, "outside of this checkout");
+    assert!(!checkout.bench.folder.path().join("hooks").exists());
+}
+
+// A checkout whose configuration names programs: none may run (S22).
+#[cfg(unix)]
+#[test]
+fn nothing_that_a_hostile_checkout_names_is_run() {
+    let checkout = Checkout::new();
+    let folder = checkout.bench.folder.path().to_owned();
+    let ran = |what: &str| folder.join(format!("ran-{what}"));
+    for what in ["fsmonitor", "external", "textconv", "filter", "pager", "hook"] {
+        let script = format!("#!/bin/sh\ntouch {}\ncat\n", ran(what).display());
+        checkout.bench.write(&format!("{what}.sh"), script);
+        let path = folder.join(format!("{what}.sh"));
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let evil = |what: &str| folder.join(format!("{what}.sh")).display().to_string();
+    checkout.write("db.yaml", "kind: ConfigMap\n");
+    checkout.write(".gitattributes", "*.yaml diff=evil filter=evil\n");
+    checkout.commit();
+    let name = "--output=x\n.yaml";
+    checkout.write("db.yaml", secret("a: b"));
+    checkout.write(name, secret("a: b"));
+    assert!(checkout.git("add -A"));
+    for (key, value) in [
+        ("core.fsmonitor", evil("fsmonitor")),
+        ("diff.external", evil("external")),
+        ("diff.evil.textconv", evil("textconv")),
+        ("diff.evil.command", evil("external")),
+        ("filter.evil.clean", evil("filter")),
+        ("filter.evil.smudge", evil("filter")),
+        ("core.pager", evil("pager")),
+        ("core.hooksPath", folder.display().to_string()),
+    ] {
+        assert!(checkout.git_with(&["config", key, &value]));
+    }
+    let found = checkout.found();
+    let expected = [
+        format!("plaintext-secret {name}"),
+        "plaintext-secret db.yaml".to_owned(),
+    ];
+    assert_eq!(found, expected);
+    for what in ["fsmonitor", "external", "textconv", "filter", "pager", "hook"] {
+        assert!(!ran(what).exists(), "{what} ran");
+    }
+    // The props are sound: git itself runs one of them.
+    checkout.git("diff HEAD");
+    assert!(ran("external").exists() || ran("textconv").exists() || ran("fsmonitor").exists());
+    assert!(!Path::new("x").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_not_followed_out_of_a_checkout() {
+    let checkout = Checkout::new();
+    checkout
+        .bench
+        .write("outside.yaml", secret("a: b"))
+        .write("far/x.yaml", secret("a: b"));
+    std::os::unix::fs::symlink("../outside.yaml", checkout.at().join("in.yaml")).unwrap();
+    std::os::unix::fs::symlink("../far", checkout.at().join("folder")).unwrap();
+    checkout.write(
+        "kustomization.yaml",
+        "secretGenerator:\n- files: [../outside.yaml, folder/x.yaml, in.yaml]\n",
+    );
+    assert!(checkout.git("add -A"));
+    assert_eq!(checkout.found(), [""; 0]);
+    let said = checkout.seal(&["check"]);
+    assert_eq!((said.code, said.out()), (0, String::new()), "{}", said.err());
+}
