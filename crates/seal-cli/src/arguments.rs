@@ -15,7 +15,7 @@ use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
 pub(crate) use check::{CheckArguments, CheckRendition};
 pub(crate) use diagnosis::{DoctorArguments, ExplainArguments, Subject};
-pub(crate) use git::{GitArguments, GitCommand};
+pub(crate) use git::{ConfigArguments, ConfigCommand, GitArguments, GitCommand};
 pub(crate) use keys::{KeysArguments, KeysCommand};
 pub(crate) use repository::{BulkRendition, ReencryptArguments, RotateArguments, UsageArguments, Way};
 
@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Tie a checkout to seal: a hook that checks what is committed
     Git(GitArguments),
+    /// Look at the settings in .seal.yaml
+    Config(ConfigArguments),
     /// Fetch or show the certificate to seal with
     Cert(CertArguments),
     /// Make a sealing key and its certificate
@@ -325,15 +327,10 @@ pub(crate) struct TargetArguments {
 /// How wide a value may be sealed.
 #[derive(Args)]
 pub(crate) struct AllowedScope {
-    /// The widest scope that is acceptable. The target says what its scope is; whoever can edit the file
-    /// can widen it, so anything wider than this is refused
-    #[arg(
-        long,
-        value_name = "SCOPE",
-        env = "SEAL_ALLOW_SCOPE",
-        default_value = "strict"
-    )]
-    pub(crate) allow_scope: Scope,
+    /// The widest scope that is acceptable; if not given, what .seal.yaml says, else strict. The target says
+    /// what its scope is; whoever can edit the file can widen it, so anything wider than this is refused
+    #[arg(long, value_name = "SCOPE", env = "SEAL_ALLOW_SCOPE")]
+    pub(crate) allow_scope: Option<Scope>,
 }
 
 /// `seal set`.

@@ -3,6 +3,7 @@
 mod cert;
 mod check;
 mod completion;
+mod config;
 mod doctor;
 mod explain;
 mod git;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command, terminal: Terminal) -> Result<(), CommandErr
         Command::Rotate(arguments) => rotate::run(&arguments, terminal),
         Command::Check(arguments) => check::run(&arguments, terminal),
         Command::Git(arguments) => git::run(&arguments.command, terminal),
+        Command::Config(arguments) => config::run(&arguments.command),
         Command::Cert(arguments) => cert::run(&arguments.command, terminal),
         Command::Keygen(arguments) => keygen::run(&arguments, terminal),
         Command::Keys(arguments) => keys::run(&arguments.command, terminal),

@@ -5,8 +5,10 @@ mod bulk;
 mod git;
 mod report;
 mod sealed_file;
+pub(crate) mod settings;
 
 pub(crate) use bulk::{Outcome, Row, over};
 pub(crate) use git::{Git, Staged};
 pub(crate) use report::{Account, Told, account};
 pub(crate) use sealed_file::{Sealed, SealedFile};
+pub(crate) use settings::{NAME as SETTINGS, Settings};

@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
                         "{file}: {count} documents skipped: templates that are not rendered"
                     ));
                 }
-                together.add(source.path().unwrap_or(Path::new("-")), seen);
+                together.add(source.path().unwrap_or(Path::new("-")), seen)?;
             }
             Outcome::Skipped(_) => {}
             Outcome::Failed(error) => {
@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
             }
         }
     }
-    together.judge(&mut report)?;
+    together.judge(&sources, &mut report)?;
     report.files = sources.len();
     output::print(&report::printed(&report, arguments.output))?;
     terminal.tell(&report.summary());

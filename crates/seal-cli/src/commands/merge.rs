@@ -9,12 +9,15 @@ use crate::certificate::CertificateSource;
 use crate::command_error::CommandError;
 use crate::input::Source;
 use crate::manifests::{self, Kind, ManifestFile};
+use crate::repository::settings;
 use crate::terminal::Terminal;
 use crate::{keys, opening};
 
 /// Runs it.
 pub(super) fn run(arguments: &MergeArguments, terminal: Terminal) -> Result<(), CommandError> {
-    let source = CertificateSource::settle(&arguments.certificate)?;
+    let certificate = settings::with_environment(&arguments.certificate, &arguments.target.file)?;
+    let source = CertificateSource::settle(&certificate)?;
+    let allowed = settings::widest_scope(arguments.allowed.allow_scope, &arguments.target.file)?;
     let secret = plain(arguments)?;
     // Read first: they may come through a pipe.
     let ring = match arguments.keys.keys.is_empty() {
@@ -23,7 +26,7 @@ pub(super) fn run(arguments: &MergeArguments, terminal: Terminal) -> Result<(), 
     };
     let told = target::change(&arguments.target, |target, edits| {
         judge_names(&secret, target)?;
-        let label = target.label(arguments.allowed.allow_scope)?;
+        let label = target.label(allowed)?;
         let standing = match &ring {
             None => None,
             Some(ring) => Some(

@@ -14,14 +14,16 @@ use crate::certificate::CertificateSource;
 use crate::command_error::CommandError;
 use crate::input::{Source, VALUE_LIMIT};
 use crate::prompt;
+use crate::repository::settings;
 use crate::terminal::Terminal;
 
 /// Runs `seal set`.
 pub(super) fn set(arguments: &SetArguments, terminal: Terminal) -> Result<(), CommandError> {
     let entry = &arguments.entry;
     judge_entry(entry)?;
-    let source = CertificateSource::settle(&arguments.certificate)?;
-    let allowed = arguments.allowed.allow_scope;
+    let certificate = settings::with_environment(&arguments.certificate, &arguments.target.file)?;
+    let source = CertificateSource::settle(&certificate)?;
+    let allowed = settings::widest_scope(arguments.allowed.allow_scope, &arguments.target.file)?;
     // Nobody is asked for a value that would then be refused.
     target::inspect(&arguments.target, |target| target.label(allowed))?;
     let certificate = source.usable(terminal)?;

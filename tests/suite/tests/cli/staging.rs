@@ -249,3 +249,98 @@ fn links_are_not_followed_out_of_a_checkout() {
     let said = checkout.seal(&["check"]);
     assert_eq!((said.code, said.out()), (0, String::new()), "{}", said.err());
 }
+
+const SETTINGS: &str = "environments:\n  prod:\n    paths: [prod/**]\n    certificate: prod.pem\n    allowed-scopes: [strict, namespace-wide]\n  dev:\n    paths: [dev/**]\n    certificate: dev.pem\n    fingerprints: [PIN]\n    allowed-scopes: [cluster-wide]\ncheck:\n  allow:\n  - rule: plaintext-secret\n    paths: [dev/**]\n    reason: examples\n";
+
+fn pin(checkout: &Checkout, certificate: &str) -> String {
+    let shown = done(
+        &checkout
+            .bench
+            .seal(&format!("cert show --cert {certificate} --output json")),
+    );
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    shown["fingerprint"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn settings_say_what_is_allowed_where_in_the_folder_and_in_the_index() {
+    let checkout = Checkout::new();
+    let line = "seal --cert cert.pem --scope cluster-wide";
+    let wide = done(&checkout.bench.seal_with(line, secret("a: b")));
+    let pin = pin(&checkout, "cert.pem");
+    checkout.write(".seal.yaml", SETTINGS.replace("PIN", &pin));
+    checkout.write("prod/db.yaml", &wide);
+    checkout.write("dev/db.yaml", &wide);
+    checkout.write("other/db.yaml", &wide);
+    checkout.write("dev/plain.yaml", secret("a: b"));
+    assert!(checkout.git("add -A"));
+    let expected = ["scope-too-wide other/db.yaml", "scope-too-wide prod/db.yaml"];
+    assert_eq!(checkout.found(), expected);
+    let said = checkout.seal(&["check"]);
+    let out = said.out();
+    assert!(out.contains("prod/db.yaml:5:5: error: SealedSecret prod/db: the scope is cluster-wide, and allowed is strict or namespace-wide"), "{out}");
+    assert!(
+        !out.contains("plaintext-secret") && !out.contains("unused"),
+        "{out}"
+    );
+    std::fs::remove_file(checkout.at().join("dev/plain.yaml")).unwrap();
+    let said = checkout.seal(&["check"]);
+    assert!(
+        said.out()
+            .contains(".seal.yaml:13:5: warning: plaintext-secret is suppressed and not found"),
+        "{}",
+        said.out()
+    );
+    let said = done(&checkout.seal(&["config", "explain", "dev/new.yaml"]));
+    for part in [
+        "environment     dev",
+        "certificate     dev.pem",
+        &pin,
+        "allowed scopes  cluster-wide",
+        "check allows    plaintext-secret: examples",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    checkout.write(".seal.yaml", "enviroments: {}\n");
+    refused(
+        &checkout.seal(&["config", "explain", "x.yaml"]),
+        3,
+        "1:1: there is no setting enviroments",
+    );
+}
+
+#[test]
+fn set_takes_certificate_pins_and_scope_from_the_environment() {
+    let checkout = Checkout::new();
+    let line = "seal --cert cert.pem --scope cluster-wide";
+    let wide = done(&checkout.bench.seal_with(line, secret("a: b")));
+    checkout.write(".seal.yaml", SETTINGS.replace("PIN", &pin(&checkout, "cert.pem")));
+    checkout.write("prod/db.yaml", checkout.bench.sealed(&secret("a: b")));
+    checkout.write("dev/db.yaml", &wide);
+    checkout.write("prod.pem", checkout.bench.read("other-cert.pem"));
+    checkout.write("dev.pem", checkout.bench.read("cert.pem"));
+    let set = |file: &str| {
+        program(&checkout.at())
+            .args(["set", file, "x"])
+            .stdin("new")
+            .run()
+            .unwrap()
+    };
+    done(&set("prod/db.yaml"));
+    done(&set("dev/db.yaml"));
+    let opens =
+        |file: &str, key: &str| checkout.bench.seal(&format!("verify --keys {key} r/{file}")).code == 0;
+    assert!(opens("dev/db.yaml", "key.pem"));
+    assert!(!opens("prod/db.yaml", "key.pem") && opens("prod/db.yaml", "key.pem --keys other.pem"));
+    // Another key under the same name is not what is pinned.
+    checkout.write("dev.pem", checkout.bench.read("other-cert.pem"));
+    let before = checkout.bench.read("r/dev/db.yaml");
+    refused(&set("dev/db.yaml"), 5, "nothing proves that it follows");
+    assert_eq!(checkout.bench.read("r/dev/db.yaml"), before);
+    checkout.write("prod/db.yaml", &wide);
+    refused(
+        &set("prod/db.yaml"),
+        3,
+        "its scope is cluster-wide, wider than namespace-wide",
+    );
+}

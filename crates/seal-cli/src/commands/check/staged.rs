@@ -15,7 +15,7 @@ use super::sealed::{Evidence, Sealed};
 use super::{WALK, rules};
 use crate::command_error::CommandError;
 use crate::input::Source;
-use crate::repository::{Git, Staged};
+use crate::repository::{Git, SETTINGS, Settings, Staged};
 
 /// The staged files that concern us.
 pub(super) struct Index {
@@ -86,6 +86,16 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// The checkout's settings, as they are staged.
+    pub(super) fn settings(&self) -> Result<Option<Settings>, CommandError> {
+        let file = self.git.index(|path| path == Path::new(SETTINGS))?;
+        let contents = self.git.contents(file.values().map(String::as_str))?;
+        let read = |bytes: &Zeroizing<Vec<u8>>| {
+            Settings::read(bytes, self.git.top()).map_err(|error| error.about(SETTINGS))
+        };
+        contents.first().map(read).transpose()
     }
 
     /// The SealedSecrets whose scope is wider than in what is committed (S20).

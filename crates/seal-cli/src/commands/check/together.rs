@@ -1,9 +1,10 @@
 //! What is found in the files of a checkout, put together: what one file says about another, what is allowed
 //! to be wide, what is suppressed. What a single file holds was judged before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use seal_core::Scope;
 use seal_document::{DuplicateKeys, Format, Limits, Schema};
@@ -19,7 +20,8 @@ use super::staged::Index;
 use super::suppression::Suppression;
 use crate::command_error::CommandError;
 use crate::file_system::normal;
-use crate::input::{self, MANIFEST_LIMIT};
+use crate::input::{self, MANIFEST_LIMIT, Source};
+use crate::repository::{SETTINGS, Settings};
 
 /// All files.
 pub(super) struct Together<'a> {
@@ -28,6 +30,7 @@ pub(super) struct Together<'a> {
     allowed: Option<Scope>,
     with_keys: bool,
     overlays: Overlays,
+    settings: Known,
     sealed: BTreeMap<PathBuf, Vec<Sealed>>,
     files: BTreeMap<PathBuf, (Vec<Finding>, Vec<Suppression>)>,
     generator_files: Vec<(PathBuf, GeneratorFile)>,
@@ -40,6 +43,7 @@ impl<'a> Together<'a> {
             allowed,
             with_keys,
             overlays: Overlays::default(),
+            settings: Known::default(),
             sealed: BTreeMap::new(),
             files: BTreeMap::new(),
             generator_files: Vec::new(),
@@ -47,7 +51,7 @@ impl<'a> Together<'a> {
     }
 
     /// Takes in what was seen of `path`.
-    pub(super) fn add(&mut self, path: &Path, seen: Seen) {
+    pub(super) fn add(&mut self, path: &Path, seen: Seen) -> Result<(), CommandError> {
         if let Some(kustomization) = seen.kustomization {
             self.overlays
                 .add(path, &path.display().to_string(), kustomization);
@@ -56,19 +60,40 @@ impl<'a> Together<'a> {
         self.generator_files
             .extend(generator_files.map(|file| (path.to_owned(), file)));
         let mut findings = seen.findings;
-        for sealed in &seen.sealed {
-            if let Some(allowed) = self.allowed.filter(|allowed| sealed.scope > *allowed) {
-                findings.push(too_wide(sealed, allowed));
-            }
+        if let Some(allowed) = self.allowed_scopes(path, &seen.sealed)? {
+            let wide = seen
+                .sealed
+                .iter()
+                .filter(|sealed| !allowed.contains(&sealed.scope));
+            findings.extend(wide.map(|sealed| too_wide(sealed, &allowed)));
         }
         if !seen.sealed.is_empty() {
             self.sealed.insert(path.to_owned(), seen.sealed);
         }
         self.files.insert(path.to_owned(), (findings, seen.suppressions));
+        Ok(())
+    }
+
+    // Nothing where nobody says anything.
+    fn allowed_scopes(
+        &mut self,
+        path: &Path,
+        sealed: &[Sealed],
+    ) -> Result<Option<BTreeSet<Scope>>, CommandError> {
+        if let Some(widest) = self.allowed {
+            return Ok(Some(
+                Scope::ALL.into_iter().filter(|scope| *scope <= widest).collect(),
+            ));
+        }
+        if sealed.is_empty() {
+            return Ok(None);
+        }
+        let known = self.settings.of(path, self.staged)?;
+        Ok(known.map(|(settings, relative)| settings.allowed(&relative)))
     }
 
     /// All findings that nobody allows, in the order of the files.
-    pub(super) fn judge(mut self, report: &mut Report) -> Result<(), CommandError> {
+    pub(super) fn judge(mut self, sources: &[Source], report: &mut Report) -> Result<(), CommandError> {
         match self.staged {
             None => self.look_around(),
             Some(_) if self.sealed.is_empty() => {}
@@ -100,11 +125,23 @@ impl<'a> Together<'a> {
         }
         for (path, (mut findings, suppressions)) in std::mem::take(&mut self.files) {
             let mut used = vec![false; suppressions.len()];
+            let settings = match findings.is_empty() {
+                true => None,
+                false => self.settings.of(&path, self.staged)?,
+            };
             findings.retain(|finding| {
                 let mut covered = false;
                 for (suppression, used) in suppressions.iter().zip(&mut used) {
                     if suppression.covers(finding) {
                         (covered, *used) = (true, true);
+                    }
+                }
+                if let Some((settings, relative)) = &settings {
+                    for (index, allow) in settings.allow.iter().enumerate() {
+                        if allow.covers(finding.rule.code, relative) {
+                            covered = true;
+                            self.settings.used.insert((settings.root.clone(), index));
+                        }
                     }
                 }
                 report.suppressed += usize::from(covered);
@@ -128,7 +165,41 @@ impl<'a> Together<'a> {
                 .findings
                 .extend(findings.into_iter().map(|finding| (shown.clone(), finding)));
         }
+        if self.staged.is_none() {
+            self.judge_settings(sources, report);
+        }
         Ok(())
+    }
+
+    // What stands in a `.seal.yaml` all of whose files were looked at.
+    fn judge_settings(&self, sources: &[Source], report: &mut Report) {
+        let whole = sources
+            .iter()
+            .filter_map(Source::path)
+            .filter(|path| path.file_name().is_some_and(|name| name == SETTINGS));
+        for path in whole {
+            let Ok(Some(settings)) = Settings::of(path) else {
+                continue;
+            };
+            for (index, allow) in settings.allow.iter().enumerate() {
+                let is_used = self.settings.used.contains(&(settings.root.clone(), index));
+                let finding = match rules::rule(&allow.rule) {
+                    None => Finding::new(&rules::BAD_SUPPRESSION, allow.position)
+                        .what("a suppression of a rule that there is not"),
+                    Some(rule) if self.judged(rule.sees) && !is_used => {
+                        Finding::new(&rules::UNUSED_SUPPRESSION, allow.position).what(format!(
+                            "{} is suppressed and not found in these files",
+                            rule.code
+                        ))
+                    }
+                    Some(_) => continue,
+                };
+                let finding = finding
+                    .field(format!("check.allow[{index}]"))
+                    .snippet("- rule: …");
+                report.findings.push((path.display().to_string(), finding));
+            }
+        }
     }
 
     // Whether a suppression without a finding is one too many.
@@ -168,13 +239,57 @@ impl<'a> Together<'a> {
     }
 }
 
-fn too_wide(sealed: &Sealed, allowed: Scope) -> Finding {
+/// The settings of the folders that were met.
+#[derive(Default)]
+struct Known {
+    folders: BTreeMap<PathBuf, Option<Rc<Settings>>>,
+    /// Their suppressions that something was found for, by root and number.
+    used: BTreeSet<(PathBuf, usize)>,
+}
+
+impl Known {
+    // The settings for a file, and its path from where they stand.
+    fn of(
+        &mut self,
+        path: &Path,
+        staged: Option<&Index>,
+    ) -> Result<Option<(Rc<Settings>, PathBuf)>, CommandError> {
+        let folder = match staged {
+            // One for all: the checkout's own.
+            Some(_) => PathBuf::new(),
+            None => path.parent().unwrap_or(Path::new("")).to_owned(),
+        };
+        let settings = match self.folders.get(&folder) {
+            Some(known) => known.clone(),
+            None => {
+                let found = match staged {
+                    Some(staged) => staged.settings()?,
+                    None => Settings::of(path)?,
+                };
+                self.folders.entry(folder).or_insert(found.map(Rc::new)).clone()
+            }
+        };
+        Ok(settings.and_then(|settings| {
+            let relative = match staged {
+                Some(_) => path.to_owned(),
+                None => settings.relative(path)?,
+            };
+            Some((settings, relative))
+        }))
+    }
+}
+
+fn too_wide(sealed: &Sealed, allowed: &BTreeSet<Scope>) -> Finding {
     let scope = sealed.scope;
+    let words: Vec<&str> = allowed.iter().map(|scope| scope.as_str()).collect();
     Finding::new(&rules::SCOPE_TOO_WIDE, sealed.scope_at)
         .about(&sealed.object)
         .field("scope")
         .snippet(format!("sealedsecrets.bitnami.com/{scope}: \"true\""))
-        .what(format!("the scope is {scope}, wider than {allowed}"))
+        .what(format!(
+            "the scope is {scope}, and allowed is {}",
+            words.join(" or ")
+        ))
 }
 
 fn read(path: &Path) -> Option<(PathBuf, Kustomization)> {

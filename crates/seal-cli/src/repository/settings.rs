@@ -1,0 +1,432 @@
+//! `.seal.yaml`: what holds for which files of a checkout. It names no command, no kubeconfig and nothing
+//! outside of its folder (S22); who changes it changes what is allowed, so that it belongs under review.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use seal_core::{Fingerprint, Scope};
+use seal_document::{DuplicateKeys, Format, Limits, Position, Schema, Value};
+
+use crate::arguments::CertificateArguments;
+use crate::command_error::CommandError;
+use crate::input;
+
+/// Its name.
+pub(crate) const NAME: &str = ".seal.yaml";
+const LIMIT: usize = 1 << 20;
+
+/// What one `.seal.yaml` says.
+pub(crate) struct Settings {
+    /// The folder that it stands in.
+    pub(crate) root: PathBuf,
+    allowed: Option<BTreeSet<Scope>>,
+    pub(crate) environments: Vec<Environment>,
+    pub(crate) allow: Vec<Allow>,
+}
+
+/// Files that go to one cluster.
+pub(crate) struct Environment {
+    pub(crate) name: String,
+    paths: Globs,
+    /// A file beneath the root, or a URL.
+    pub(crate) certificate: Option<String>,
+    pub(crate) fingerprints: Vec<Fingerprint>,
+    allowed: Option<BTreeSet<Scope>>,
+}
+
+/// A rule that may find something in some files.
+pub(crate) struct Allow {
+    pub(crate) rule: String,
+    paths: Globs,
+    pub(crate) reason: String,
+    pub(crate) position: Position,
+}
+
+struct Globs(Gitignore);
+
+impl Settings {
+    /// The settings for `file`: those of the nearest folder above it that has some, within its checkout.
+    pub(crate) fn of(file: &Path) -> Result<Option<Self>, CommandError> {
+        let folder = match file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let Ok(folder) = fs::canonicalize(folder) else {
+            return Ok(None);
+        };
+        for folder in folder.ancestors() {
+            let path = folder.join(NAME);
+            // A link could lead to what somebody else wrote.
+            if fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
+                let bytes = input::read_file(&path, LIMIT)?;
+                return Self::read(&bytes, folder)
+                    .map(Some)
+                    .map_err(|error| error.about(&path.display().to_string()));
+            }
+            if folder.join(".git").exists() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads them; everything that is not known is an error.
+    pub(crate) fn read(bytes: &[u8], root: &Path) -> Result<Self, CommandError> {
+        let text = seal_document::decode(bytes)?;
+        let stream = seal_document::parse(text, Format::Yaml, &Limits::default())
+            .map_err(|error| CommandError::input(error.to_string()))?;
+        let mut settings = Self {
+            root: root.to_owned(),
+            allowed: None,
+            environments: Vec::new(),
+            allow: Vec::new(),
+        };
+        let [document] = stream.documents() else {
+            return Err(CommandError::input("it must hold one document"));
+        };
+        let Some(node) = document.root() else {
+            return Ok(settings);
+        };
+        let value = document.value(Schema::Kubernetes, DuplicateKeys::Error)?;
+        let reader = Reader { root, node };
+        let top = reader.known(&value, &[], &["allowed-scopes", "check", "environments"])?;
+        settings.allowed = reader.scopes(top, &[])?;
+        for (name, environment) in entries(value.get("environments")) {
+            let at = ["environments", name];
+            let keys = ["allowed-scopes", "certificate", "fingerprints", "paths"];
+            let known = reader.known(environment, &at, &keys)?;
+            settings.environments.push(Environment {
+                name: name.to_owned(),
+                paths: reader.globs(known, &at)?,
+                certificate: reader.certificate(known, &at)?,
+                fingerprints: reader.fingerprints(known, &at)?,
+                allowed: reader.scopes(known, &at)?,
+            });
+        }
+        if let Some(check) = value.get("check") {
+            reader.known(check, &["check"], &["allow"])?;
+            let rows = check
+                .get("allow")
+                .and_then(Value::as_sequence)
+                .unwrap_or_default();
+            for (index, row) in rows.iter().enumerate() {
+                let at = seal_document::Path::root().key("check").key("allow").index(index);
+                let here = Reader {
+                    root,
+                    node: node.at(&at).unwrap_or(node),
+                };
+                let known = here.known(row, &[], &["paths", "reason", "rule"])?;
+                let text = |field: &str| match known.get(field).and_then(Value::as_str) {
+                    Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
+                    _ => Err(here.error(&[], &format!("{field} is missing"))),
+                };
+                settings.allow.push(Allow {
+                    rule: text("rule")?,
+                    reason: text("reason")?,
+                    paths: here.globs(known, &[])?,
+                    position: here.node.position(),
+                });
+            }
+        }
+        Ok(settings)
+    }
+
+    /// The path of `file` from the root.
+    pub(crate) fn relative(&self, file: &Path) -> Option<PathBuf> {
+        let folder = match file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let place = fs::canonicalize(folder).ok()?.join(file.file_name()?);
+        place.strip_prefix(&self.root).ok().map(Path::to_owned)
+    }
+
+    /// The first environment that the file at `relative` belongs to.
+    pub(crate) fn environment(&self, relative: &Path) -> Option<&Environment> {
+        self.environments.iter().find(|one| one.paths.take(relative))
+    }
+
+    /// The scopes that a SealedSecret in the file at `relative` may have: strict, if nothing is said.
+    pub(crate) fn allowed(&self, relative: &Path) -> BTreeSet<Scope> {
+        let own = self.environment(relative).and_then(|one| one.allowed.clone());
+        own.or_else(|| self.allowed.clone())
+            .unwrap_or_else(|| [Scope::Strict].into())
+    }
+}
+
+impl Allow {
+    /// Whether it is about the file at `relative`.
+    pub(crate) fn covers(&self, rule: &str, relative: &Path) -> bool {
+        self.rule == rule && self.paths.take(relative)
+    }
+}
+
+impl Globs {
+    fn take(&self, relative: &Path) -> bool {
+        self.0.matched_path_or_any_parents(relative, false).is_ignore()
+    }
+}
+
+/// The widest scope that `file` may have: what the flag says, else what its settings say, else strict.
+pub(crate) fn widest_scope(flag: Option<Scope>, file: &Path) -> Result<Scope, CommandError> {
+    if let Some(scope) = flag {
+        return Ok(scope);
+    }
+    let Some(settings) = Settings::of(file)? else {
+        return Ok(Scope::Strict);
+    };
+    let relative = settings.relative(file).unwrap_or_default();
+    Ok(settings.allowed(&relative).into_iter().max().unwrap_or_default())
+}
+
+/// `arguments`, and where they name no certificate or no fingerprints, those of `file`'s environment.
+pub(crate) fn with_environment(
+    arguments: &CertificateArguments,
+    file: &Path,
+) -> Result<CertificateArguments, CommandError> {
+    let mut filled = arguments.clone();
+    let Some(settings) = Settings::of(file)? else {
+        return Ok(filled);
+    };
+    let relative = settings.relative(file).unwrap_or_default();
+    let Some(environment) = settings.environment(&relative) else {
+        return Ok(filled);
+    };
+    if filled.cert.is_none() {
+        filled.cert = environment
+            .certificate
+            .as_ref()
+            .map(|whence| match whence.contains("://") {
+                true => whence.clone(),
+                false => settings.root.join(whence).display().to_string(),
+            });
+    }
+    if filled.fingerprint.is_empty() {
+        filled.fingerprint.clone_from(&environment.fingerprints);
+    }
+    Ok(filled)
+}
+
+/// Reads fields, and says where one stands that is not as it should be.
+struct Reader<'a> {
+    root: &'a Path,
+    node: &'a seal_document::Node<'a>,
+}
+
+impl Reader<'_> {
+    fn error(&self, at: &[&str], what: &str) -> CommandError {
+        let mut node = self.node;
+        let mut position = node.position();
+        for key in at {
+            let Some((name, value)) = node.entry(key) else {
+                break;
+            };
+            (node, position) = (value, name.position());
+        }
+        CommandError::input(format!("{position}: {what}"))
+    }
+
+    fn known<'v>(&self, value: &'v Value, at: &[&str], keys: &[&str]) -> Result<&'v Value, CommandError> {
+        let Some(mapping) = value.as_mapping() else {
+            return Err(self.error(at, &format!("a mapping is expected here, not a {}", value.kind())));
+        };
+        for key in mapping.keys().filter(|key| !keys.contains(key)) {
+            let at: Vec<&str> = at.iter().copied().chain([key]).collect();
+            let error = self.error(&at, &format!("there is no setting {key}"));
+            return Err(match nearest(key, keys) {
+                Some(meant) => error.remedy(format!("did you mean {meant}?")),
+                None => error.remedy(format!("there are {}", keys.join(", "))),
+            });
+        }
+        Ok(value)
+    }
+
+    fn texts(&self, value: &Value, at: &[&str], field: &str) -> Result<Option<Vec<String>>, CommandError> {
+        let Some(value) = value.get(field) else {
+            return Ok(None);
+        };
+        let at: Vec<&str> = at.iter().copied().chain([field]).collect();
+        let list = value
+            .as_sequence()
+            .map(|items| items.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+        match list.flatten() {
+            Some(texts) => Ok(Some(texts.into_iter().map(str::to_owned).collect())),
+            None => Err(self.error(&at, &format!("{field} must be a list of texts"))),
+        }
+    }
+
+    fn scopes(&self, value: &Value, at: &[&str]) -> Result<Option<BTreeSet<Scope>>, CommandError> {
+        let field = "allowed-scopes";
+        let Some(texts) = self.texts(value, at, field)? else {
+            return Ok(None);
+        };
+        let scopes = texts.iter().map(|text| text.parse());
+        let at: Vec<&str> = at.iter().copied().chain([field]).collect();
+        let scopes: Result<BTreeSet<Scope>, _> = scopes.collect();
+        match scopes {
+            Ok(scopes) if !scopes.is_empty() => Ok(Some(scopes)),
+            _ => Err(self.error(
+                &at,
+                &format!("{field} must name strict, namespace-wide or cluster-wide"),
+            )),
+        }
+    }
+
+    fn fingerprints(&self, value: &Value, at: &[&str]) -> Result<Vec<Fingerprint>, CommandError> {
+        let field = "fingerprints";
+        let texts = self.texts(value, at, field)?.unwrap_or_default();
+        let at: Vec<&str> = at.iter().copied().chain([field]).collect();
+        let parsed: Result<Vec<Fingerprint>, _> = texts.iter().map(|text| text.parse()).collect();
+        parsed.map_err(|_| {
+            self.error(
+                &at,
+                "a fingerprint is written SHA256:…, as `seal cert show` prints it",
+            )
+        })
+    }
+
+    fn certificate(&self, value: &Value, at: &[&str]) -> Result<Option<String>, CommandError> {
+        let field = "certificate";
+        let Some(whence) = value.get(field) else {
+            return Ok(None);
+        };
+        let at: Vec<&str> = at.iter().copied().chain([field]).collect();
+        let text = whence.as_str().unwrap_or_default();
+        let is_beneath = Path::new(text)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        let is_url = text.starts_with("https://");
+        if text.is_empty() || !is_url && (!is_beneath || text.contains("://")) {
+            return Err(self.error(
+                &at,
+                "a certificate is a file beneath this folder, or an https URL",
+            ));
+        }
+        // A link in the checkout could lead out of it.
+        if !is_url && let Ok(place) = fs::canonicalize(self.root.join(text)) {
+            let root = fs::canonicalize(self.root).unwrap_or_else(|_| self.root.to_owned());
+            if !place.starts_with(root) {
+                return Err(self.error(&at, "the certificate is a link that leads out of this folder"));
+            }
+        }
+        Ok(Some(text.to_owned()))
+    }
+
+    fn globs(&self, value: &Value, at: &[&str]) -> Result<Globs, CommandError> {
+        let field = "paths";
+        let texts = self.texts(value, at, field)?.unwrap_or_default();
+        let at: Vec<&str> = at.iter().copied().chain([field]).collect();
+        let wrong = || {
+            self.error(
+                &at,
+                "paths must be globs from this folder, such as clusters/prod/**",
+            )
+        };
+        if texts.is_empty() {
+            return Err(wrong());
+        }
+        let mut globs = GitignoreBuilder::new("");
+        for text in texts {
+            // Without a slash Git's rules take the name in any folder; an exclusion would hide the others.
+            if text.trim().is_empty() || text.starts_with(['!', '#']) || text.contains("..") {
+                return Err(wrong());
+            }
+            globs.add_line(None, &text).map_err(|_| wrong())?;
+        }
+        Ok(Globs(globs.build().map_err(|_| wrong())?))
+    }
+}
+
+fn entries(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
+    value
+        .and_then(Value::as_mapping)
+        .into_iter()
+        .flat_map(seal_document::Mapping::iter)
+}
+
+// The known key that is at most two slips of the keyboard away.
+fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let near = known.iter().map(|one| (slips(word, one), *one)).min()?;
+    (near.0 <= 2).then_some(near.1)
+}
+
+fn slips(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.chars().enumerate() {
+        let mut before = std::mem::replace(&mut row[0], at + 1);
+        for (index, another) in other.iter().enumerate() {
+            let changed = before + usize::from(letter != *another);
+            before = row[index + 1];
+            row[index + 1] = changed.min(before + 1).min(row[index] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> (String, Option<String>) {
+        let error = Settings::read(text.as_bytes(), Path::new("/r"))
+            .err()
+            .expect("it is refused");
+        let complaint = &error.complaints()[0];
+        (complaint.what.clone(), complaint.remedy.clone())
+    }
+
+    #[test]
+    fn the_first_environment_whose_globs_take_a_file_counts() {
+        let text = "allowed-scopes: [strict, namespace-wide]\nenvironments:\n  prod:\n    paths: [clusters/prod/**, '*.prod.yaml']\n    allowed-scopes: [strict]\n  rest:\n    paths: ['**']\n";
+        let settings = Settings::read(text.as_bytes(), Path::new("/r")).unwrap();
+        let name = |path: &str| settings.environment(Path::new(path)).map(|one| one.name.as_str());
+        assert_eq!(name("clusters/prod/a/db.yaml"), Some("prod"));
+        assert_eq!(name("x/db.prod.yaml"), Some("prod"));
+        assert_eq!(name("x/clusters/prod/db.yaml"), Some("rest"));
+        assert_eq!(
+            settings.allowed(Path::new("clusters/prod/x.yaml")),
+            [Scope::Strict].into()
+        );
+        assert_eq!(settings.allowed(Path::new("x.yaml")).len(), 2);
+        let empty = Settings::read(b"", Path::new("/r")).map(|one| one.allowed(Path::new("x")));
+        assert_eq!(empty.unwrap(), [Scope::Strict].into());
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_with_its_place_and_a_suggestion() {
+        let (what, remedy) = refused("environments:\n  prod:\n    path: [x]\n");
+        assert_eq!(what, "3:5: there is no setting path");
+        assert_eq!(remedy.as_deref(), Some("did you mean paths?"));
+        let (_, remedy) = refused("kubeconfig: x\n");
+        assert_eq!(
+            remedy.as_deref(),
+            Some("there are allowed-scopes, check, environments")
+        );
+        for (text, complaint) in [
+            ("- a\n", "a mapping is expected"),
+            ("allowed-scopes: strict\n", "must be a list"),
+            ("allowed-scopes: [wide]\n", "must name strict"),
+            ("environments: {a: {paths: []}}\n", "must be globs"),
+            ("environments: {a: {paths: ['../x']}}\n", "must be globs"),
+            (
+                "environments: {a: {paths: [x], certificate: /etc/x}}\n",
+                "beneath this folder",
+            ),
+            (
+                "environments: {a: {paths: [x], certificate: ../x}}\n",
+                "beneath this folder",
+            ),
+            (
+                "environments: {a: {paths: [x], certificate: 'http://x'}}\n",
+                "beneath this folder",
+            ),
+            ("environments: {a: {paths: [x], fingerprints: [x]}}\n", "SHA256:"),
+            ("check: {allow: [{rule: x, paths: [x]}]}\n", "reason is missing"),
+        ] {
+            assert!(refused(text).0.contains(complaint), "{text}: {}", refused(text).0);
+        }
+    }
+}
