@@ -13,6 +13,7 @@ mod reconcile;
 mod rooms;
 mod start;
 mod stores;
+mod turns;
 mod validate;
 mod vault;
 mod watched;
@@ -44,6 +45,7 @@ use dependents::Dependents;
 use rooms::Rooms;
 pub(crate) use start::Part;
 use stores::Stores;
+use turns::Turns;
 
 /// Who tells, in events.
 const COMPONENT: &str = "external-secrets";
@@ -90,6 +92,7 @@ pub(crate) struct ExternalSecrets {
     /// Stores to be validated.
     validations: Arc<Queue<Key>>,
     memory: Mutex<HashMap<Key, Memory>>,
+    turns: Turns,
 }
 
 /// An ExternalSecret as it was last seen.
@@ -187,6 +190,7 @@ impl ExternalSecrets {
             rooms: Rooms::new(Arc::clone(&part.queue)),
             validations: Arc::clone(&part.validations),
             memory: Mutex::default(),
+            turns: Turns::new(),
             client,
             installation,
         }

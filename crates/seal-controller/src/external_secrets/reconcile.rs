@@ -114,7 +114,7 @@ impl ExternalSecrets {
             let object = self.as_remembered(key, &seen.object);
             let due = refresh(&object, now, rules);
             let record = self.authentic_record(key, &seen.object);
-            match self.standing_as_left(&object, record.as_ref(), due).await {
+            match self.standing_as_left(&object, record.as_ref(), due, lane).await {
                 Ok(Some(taken_over)) if !matches!(due, Refresh::Now(_)) && is_ready(&object) => {
                     let Some(record) = taken_over else {
                         debug!(key = %key, "nothing is due");
@@ -122,7 +122,7 @@ impl ExternalSecrets {
                     };
                     // Upstream left it right: only what we remember is written.
                     info!(key = %key, "Taking over");
-                    self.take_over(key, &seen, record, now).await;
+                    self.take_over(key, &seen, record, lane, now).await;
                     return (appointment(due, now), Some(Look::Nothing));
                 }
                 Ok(_) => {
@@ -131,12 +131,12 @@ impl ExternalSecrets {
                     let Some(_stay) = self.rooms.enter(stores, claimed.as_ref(), key, lane) else {
                         return (Again::OnChange, Some(Look::Nothing));
                     };
-                    self.attempt(key, &seen.object, record, now).await
+                    self.attempt(key, &seen.object, record, lane, now).await
                 }
                 Err(fault) => Attempt::failed(Stage::Update, vec![fault]),
             }
         };
-        let told = self.tell(key, &seen, &attempt, now).await;
+        let told = self.tell(key, &seen, &attempt, lane, now).await;
         let look = match attempt.outcome {
             Outcome::Done(_) => Look::Synced,
             Outcome::Failed(..) => Look::Failed,
@@ -240,6 +240,7 @@ impl ExternalSecrets {
         object: &ExternalSecret,
         record: Option<&Record>,
         due: Refresh,
+        lane: Lane,
     ) -> Result<Option<Option<Record>>, Fault> {
         let target = target(object);
         let standing = self.secrets.find(&target);
@@ -271,6 +272,7 @@ impl ExternalSecrets {
                 Ok(None)
             }
             None => {
+                let _turn = self.turns.call(lane).await;
                 let Some(found) = self.look(&target).await? else {
                     return Ok(None);
                 };
@@ -290,6 +292,7 @@ impl ExternalSecrets {
         key: &Key,
         object: &ExternalSecret,
         record: Option<Record>,
+        lane: Lane,
         now: Timestamp,
     ) -> Attempt {
         let wrong = faults_of(&object.spec);
@@ -301,6 +304,7 @@ impl ExternalSecrets {
         let mut gathered = self.gather(&object.spec, &namespace).await;
         let mut things: BTreeSet<Thing> = std::mem::take(&mut gathered.things);
         things.insert(Thing::Secret(target(object)));
+        let _turn = self.turns.call(lane).await;
         let texts = self.texts(object, &mut things).await;
         self.dependents.looks_at(key, things);
         let fetched = match texts {
@@ -309,18 +313,11 @@ impl ExternalSecrets {
         };
         let (home, names) = &self.choices.reserved;
         let reserved: Vec<(&str, &str)> = names.iter().map(|name| (home.as_str(), name.as_str())).collect();
+        let (gathered, fetched, reserved) = (&gathered, fetched.as_slice(), reserved.as_slice());
         let prepare_as_of = |time| {
-            tokio::task::block_in_place(|| {
-                prepare(
-                    object,
-                    &gathered,
-                    &fetched,
-                    &self.templating,
-                    &self.installation,
-                    &reserved,
-                    time,
-                )
-            })
+            let (templating, installation) = (&self.templating, &self.installation);
+            let work = move || prepare(object, gathered, fetched, templating, installation, reserved, time);
+            self.turns.work(work)
         };
         // What is the same as before was rendered then, and stays what it was: a template that says `now` is no reason
         // to write at each refresh (S17).
@@ -329,12 +326,12 @@ impl ExternalSecrets {
             .filter(|record| record.is_about(object, &self.installation));
         let then = before.and_then(|record| Timestamp::from_second(record.rendered).ok());
         let mut rendered = then.unwrap_or(now);
-        let mut prepared = prepare_as_of(rendered);
+        let mut prepared = prepare_as_of(rendered).await;
         if let (Some(before), Ok(Prepared::Secret(secret, _))) = (before, &prepared)
             && !before.has_content_of(secret, object, &self.installation)
         {
             rendered = now;
-            prepared = prepare_as_of(rendered);
+            prepared = prepare_as_of(rendered).await;
         }
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -547,15 +544,15 @@ impl ExternalSecrets {
             .find(|record: &Record| record.is_authentic(object, &self.installation))
     }
 
-    async fn take_over(&self, key: &Key, seen: &Arc<Seen>, record: Record, now: Timestamp) {
+    async fn take_over(&self, key: &Key, seen: &Arc<Seen>, record: Record, lane: Lane, now: Timestamp) {
         let mut attempt = Attempt::of(Outcome::Done(Done::Synced));
         attempt.record = Some(record);
         attempt.stands = true;
-        self.tell(key, seen, &attempt, now).await;
+        self.tell(key, seen, &attempt, lane, now).await;
     }
 
     // Status after the deed, events after status. Whether it worked.
-    async fn tell(&self, key: &Key, seen: &Arc<Seen>, attempt: &Attempt, now: Timestamp) -> bool {
+    async fn tell(&self, key: &Key, seen: &Arc<Seen>, attempt: &Attempt, lane: Lane, now: Timestamp) -> bool {
         let object = &seen.object;
         let previous = object.status.as_ref();
         let kept = Kept {
@@ -572,6 +569,10 @@ impl ExternalSecrets {
         if let Some(record) = &attempt.record {
             self.memory().entry(key.clone()).or_default().record = Some(record.clone());
         }
+        let _turn = match previous != Some(&current) || !attempt.news.is_empty() {
+            true => Some(self.turns.call(lane).await),
+            false => None,
+        };
         if previous != Some(&current) {
             match write_status::<ExternalSecret>(&self.client, &object.metadata, &current).await {
                 Ok(metadata) => {

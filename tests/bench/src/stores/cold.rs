@@ -111,6 +111,7 @@ impl Run {
 async fn run(who: Who) -> anyhow::Result<Run> {
     eprintln!("  {} objects, {} …", LOAD.objects, who.name());
     let field = Field::new().await?;
+    field.installed(who).await?;
     field.fill(&LOAD).await?;
     let running = field.start(who, &[]).await?;
     let most = match who {

@@ -13,7 +13,7 @@ use kube::api::{ListParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
-use seal_api::external_secrets::{ExternalSecret, names};
+use seal_api::external_secrets::{ClusterSecretStore, ExternalSecret, names};
 use seal_testbed::{
     ADMIN, AuditLog, AuditMark, ControlPlane, ExternalSecretsController, OpenBao, Process, StoreLog,
     StoreMark, external_secrets_crds, wait_for,
@@ -247,6 +247,22 @@ impl Field {
         self.client.clone()
     }
 
+    /// Has a controller run here before there is anything to do: what it makes for itself stands when it is measured.
+    pub(crate) async fn installed(&self, who: Who) -> anyhow::Result<()> {
+        let stores: Api<ClusterSecretStore> = Api::all(self.client());
+        let running = self.start(who, &[]).await?;
+        let valid = async || {
+            let all = stores.list(&ListParams::default()).await?;
+            let told = |store: &ClusterSecretStore| {
+                let status = store.status.as_ref();
+                status.is_some_and(|status| !status.conditions.is_empty())
+            };
+            Ok(all.iter().all(told).then_some(()))
+        };
+        wait_for("the stores to be validated", DEADLINE, valid).await?;
+        running.end().await
+    }
+
     /// Sets a controller upon what stands.
     pub(crate) async fn start(&self, who: Who, more: &[&str]) -> anyhow::Result<Running> {
         let calls = self.plane.audit().mark().await?;
@@ -351,6 +367,29 @@ impl Field {
             most.as_secs()
         );
         Ok(seen)
+    }
+
+    /// Waits for the first object that `picks` picks.
+    pub(crate) async fn seen_first(
+        &self,
+        most: Duration,
+        picks: impl Fn(&ExternalSecret) -> bool,
+    ) -> anyhow::Result<()> {
+        let mut changes = pin!(
+            watcher(self.objects(), watcher::Config::default())
+                .default_backoff()
+                .applied_objects()
+        );
+        let first = async {
+            loop {
+                if picks(&changes.next().await.context("a watch does not end")??) {
+                    return anyhow::Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(most, first)
+            .await
+            .context("no object was seen")?
     }
 
     /// How many events of that reason arrived.

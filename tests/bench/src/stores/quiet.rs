@@ -178,7 +178,10 @@ pub(super) async fn restart(
     // Theirs reads each Secret, ours says of each that nothing is due.
     loop {
         let looked = match who {
-            Who::Ours => running.process().log().matches("nothing is due").count(),
+            Who::Ours => {
+                let log = running.process().log();
+                log.matches("nothing is due").count() + log.matches("Fetching").count()
+            }
             Who::Default | Who::Tuned => {
                 tokio::time::sleep(Duration::from_millis(900)).await;
                 let calls = field.calls_since(mark).await?.resource("secrets").verb("get");
