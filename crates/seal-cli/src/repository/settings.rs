@@ -83,8 +83,10 @@ impl Settings {
             environments: Vec::new(),
             allow: Vec::new(),
         };
-        let [document] = stream.documents() else {
-            return Err(CommandError::input("it must hold one document"));
+        let document = match stream.documents() {
+            [] => return Ok(settings),
+            [document] => document,
+            _ => return Err(CommandError::input("it must hold one document")),
         };
         let Some(node) = document.root() else {
             return Ok(settings);
@@ -232,7 +234,7 @@ impl Reader<'_> {
         let Some(mapping) = value.as_mapping() else {
             return Err(self.error(at, &format!("a mapping is expected here, not a {}", value.kind())));
         };
-        for key in mapping.keys().filter(|key| !keys.contains(key)) {
+        if let Some(key) = mapping.keys().find(|key| !keys.contains(key)) {
             let at: Vec<&str> = at.iter().copied().chain([key]).collect();
             let error = self.error(&at, &format!("there is no setting {key}"));
             return Err(match nearest(key, keys) {
