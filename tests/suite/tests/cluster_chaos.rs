@@ -1,8 +1,6 @@
 //! A minute and a half of `cargo xtask chaos` from fixed seeds, or more on a slow machine: its judge has nothing to
 //! say, and has had something to judge. Longer runs and other seeds are for people and schedules.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
-
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 

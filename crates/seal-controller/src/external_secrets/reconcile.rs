@@ -316,7 +316,17 @@ impl ExternalSecrets {
         let (gathered, fetched, reserved) = (&gathered, fetched.as_slice(), reserved.as_slice());
         let prepare_as_of = |time| {
             let (templating, installation) = (&self.templating, &self.installation);
-            let work = move || prepare(object, gathered, fetched, templating, installation, reserved, time);
+            let work = move || {
+                prepare(
+                    object,
+                    gathered,
+                    fetched,
+                    templating,
+                    installation,
+                    reserved,
+                    time,
+                )
+            };
             self.turns.work(work)
         };
         // What is the same as before was rendered then, and stays what it was: a template that says `now` is no reason

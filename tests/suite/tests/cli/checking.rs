@@ -154,7 +154,6 @@ fn sealed_secrets_that_cannot_work_are_found_without_a_key() {
     for (rule, mut text, needle) in cases {
         if rule == "cannot-open" {
             text = text
-                .replace("a: '!!", "a: '!!")
                 .lines()
                 .map(|line| match line.contains("'!!") {
                     true => format!("{line}'\n"),
@@ -381,7 +380,7 @@ fn digests(value: &[u8]) -> Vec<String> {
 #[test]
 fn sarif_is_what_its_schema_asks_for() {
     let mut schema: Value = serde_json::from_str(include_str!("../check/sarif-2.1.0.json")).unwrap();
-    // Its pattern for languages is a regular expression for JavaScript only; we name no language.
+    // The engine refuses the schema's pattern for languages (one bracket too many); we name no language.
     for kind in ["run", "toolComponent"] {
         let language = schema
             .pointer_mut(&format!("/definitions/{kind}/properties/language"))

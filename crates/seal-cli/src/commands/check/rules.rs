@@ -82,7 +82,7 @@ rules! {
     LAST_APPLIED: Error, File, "last-applied",
         "an annotation repeats the whole manifest as it was applied",
         "kubectl writes it, and where that was a Secret, its values stand in it in plain text",
-        "remove the annotation, or have it done by --fix; change the values if they were ever pushed";
+        "remove the annotation; change the values if they were ever pushed";
     PLAINTEXT_LEFTOVER: Error, File, "plaintext-leftover",
         "a file was left behind by a tool or an editor, and it holds values in plain text",
         "it is not ignored by Git, so that the next `git add` takes it along",
@@ -98,7 +98,7 @@ rules! {
     WRONG_VERSION: Error, File, "wrong-version",
         "a SealedSecret of a version that there is not",
         "the API server will refuse it",
-        "write apiVersion: bitnami.com/v1alpha1, or have it done by --fix";
+        "write apiVersion: bitnami.com/v1alpha1";
     TEMPLATE_STRING_DATA: Error, File, "template-string-data",
         "spec.template has stringData, which no controller reads",
         "the API server drops it silently, and what stands in it is in plain text",
