@@ -1,13 +1,15 @@
-//! `external-secrets.io/v1`: ExternalSecret, SecretStore and ClusterSecretStore, wire-compatible with
-//! the external-secrets operator.
+//! `external-secrets.io/v1`: ExternalSecret, ClusterExternalSecret, SecretStore and ClusterSecretStore, and
+//! `generators.external-secrets.io/v1alpha1`, wire-compatible with the external-secrets operator.
 //!
 //! What upstream reads is read: a duration that is none, a provider that we do not have and a block that
 //! is not as its provider wants it stay as they are written, and whoever needs them learns what is wrong.
 //! What the words mean is `seal-engine`'s.
 
+mod cluster_external_secret;
 mod conditions;
 mod duration;
 mod external_secret;
+mod generators;
 pub mod names;
 mod provider;
 mod references;
@@ -18,12 +20,20 @@ mod sources;
 mod template;
 mod words;
 
+pub use cluster_external_secret::{
+    ClusterCondition, ClusterExternalSecret, ClusterExternalSecretSpec, ClusterExternalSecretStatus,
+    ExternalSecretMetadata, NamespaceFailure,
+};
 pub use conditions::{LocalReference, StatusCondition};
 pub use duration::{GoDuration, InvalidDuration};
 pub use external_secret::{
     CreationPolicy, DEFAULT_REFRESH_INTERVAL, DeletionPolicy, ExternalSecret, ExternalSecretSpec,
     ExternalSecretStatus, FailedEntry, ManifestTarget, RefreshPolicy, SyncWindow, SyncWindowKind,
     SyncWindows, Target,
+};
+pub use generators::{
+    ClusterGenerator, ClusterGeneratorSpec, Fake, FakeSpec, Generator, GeneratorFault, GeneratorSpecs,
+    Password, PasswordEncoding, PasswordSpec, SshKey, SshKeySpec, SshKeyType, UUID_KIND, Uuid, UuidSpec,
 };
 pub use provider::{
     AppRoleAuth, CertificateAuth, CheckAndSet, ClientTls, FakeEntry, FakeProvider, JwtAuth, KubernetesAuth,

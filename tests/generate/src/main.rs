@@ -10,7 +10,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use kube::CustomResourceExt;
-use seal_api::external_secrets::{ClusterSecretStore, ExternalSecret, SecretStore};
+use seal_api::external_secrets::{
+    ClusterExternalSecret, ClusterGenerator, ClusterSecretStore, ExternalSecret, Fake, Password, SecretStore,
+    SshKey, Uuid, names,
+};
 use seal_api::{Reencryption, SealedSecret, SealingKeyRing};
 use serde_json::{Value, json};
 
@@ -47,11 +50,23 @@ fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
         ("sealops.dev_reencryptions.yaml", Reencryption::crd()),
         ("sealops.dev_sealingkeyrings.yaml", SealingKeyRing::crd()),
         (
+            "external-secrets.io_clusterexternalsecrets.yaml",
+            ClusterExternalSecret::crd(),
+        ),
+        (
             "external-secrets.io_clustersecretstores.yaml",
             ClusterSecretStore::crd(),
         ),
         ("external-secrets.io_externalsecrets.yaml", ExternalSecret::crd()),
         ("external-secrets.io_secretstores.yaml", SecretStore::crd()),
+        (
+            "generators.external-secrets.io_clustergenerators.yaml",
+            ClusterGenerator::crd(),
+        ),
+        ("generators.external-secrets.io_fakes.yaml", Fake::crd()),
+        ("generators.external-secrets.io_passwords.yaml", Password::crd()),
+        ("generators.external-secrets.io_sshkeys.yaml", SshKey::crd()),
+        ("generators.external-secrets.io_uuids.yaml", Uuid::crd()),
     ];
     let mut files = Vec::new();
     for (name, definition) in definitions {
@@ -60,15 +75,23 @@ fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
         if of_stores {
             keep_v1beta1(&mut definition)?;
         }
-        // kube's derive makes it nullable and takes no word about it.
-        let status = definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status");
-        status
-            .and_then(Value::as_object_mut)
-            .context("a status")?
-            .remove("nullable");
+        let of_generators = name.starts_with(names::GENERATORS_GROUP);
+        let schema = definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema");
+        let schema = schema.and_then(Value::as_object_mut).context("a schema")?;
+        if of_generators {
+            // A UUID is one without any spec; kube's derive demands it, and takes no word about it either.
+            schema.remove("required");
+        } else {
+            // kube's derive makes it nullable and takes no word about it.
+            let status = schema["properties"].get_mut("status");
+            status
+                .and_then(Value::as_object_mut)
+                .context("a status")?
+                .remove("nullable");
+        }
         let definition = serde_yaml::to_string(&definition)?;
         // The chart needs a copy: Helm reads nothing outside its folder.
-        let folders: &[&str] = match of_stores {
+        let folders: &[&str] = match of_stores || of_generators {
             // Not yet: what it installs does not serve these.
             true => &["crds"],
             false => &["crds", "deploy/helm/seal/crds"],

@@ -9,6 +9,12 @@ pub const API_VERSION: &str = "external-secrets.io/v1";
 pub const GENERATORS_API_VERSION: &str = "generators.external-secrets.io/v1alpha1";
 /// The kind of ExternalSecrets.
 pub const EXTERNAL_SECRET: &str = "ExternalSecret";
+/// The kind of what makes ExternalSecrets in many namespaces.
+pub const CLUSTER_EXTERNAL_SECRET: &str = "ClusterExternalSecret";
+/// The API group of generators.
+pub const GENERATORS_GROUP: &str = "generators.external-secrets.io";
+/// The kind of generators that all namespaces may use.
+pub const CLUSTER_GENERATOR: &str = "ClusterGenerator";
 
 /// On every Secret that an ExternalSecret writes to: [`MANAGED_VALUE`].
 pub const MANAGED: &str = "reconcile.external-secrets.io/managed";
@@ -29,6 +35,9 @@ pub const TYPE_WEBHOOK: &str = "webhook";
 
 /// Upstream's finalizer on every ExternalSecret.
 pub const EXTERNAL_SECRET_FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
+/// Upstream's finalizer on every ClusterExternalSecret.
+pub const CLUSTER_EXTERNAL_SECRET_FINALIZER: &str =
+    "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup";
 /// Upstream's finalizer on a store that a PushSecret still needs.
 pub const STORE_FINALIZER: &str = "secretstore.externalsecrets.io/finalizer";
 

@@ -43,6 +43,34 @@ pub(super) fn anything(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
 }
 
+/// Objects by label.
+pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "x-kubernetes-map-type": "atomic",
+        "properties": {
+            "matchExpressions": {
+                "type": "array",
+                "x-kubernetes-list-type": "atomic",
+                "items": {
+                    "type": "object",
+                    "required": ["key", "operator"],
+                    "properties": {
+                        "key": { "type": "string" },
+                        "operator": { "type": "string" },
+                        "values": {
+                            "type": "array",
+                            "x-kubernetes-list-type": "atomic",
+                            "items": { "type": "string" }
+                        }
+                    }
+                }
+            },
+            "matchLabels": { "type": "object", "additionalProperties": { "type": "string" } }
+        }
+    })
+}
+
 /// Makes the schema of an object demand exactly one of its properties.
 pub(super) fn exactly_one(schema: &mut Schema) {
     schema.insert("minProperties".to_owned(), 1.into());

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::external_secrets::conditions::StatusCondition;
 use crate::external_secrets::duration::GoDuration;
 use crate::external_secrets::provider::StoreProvider;
-use crate::external_secrets::schema::null_is_nothing;
+use crate::external_secrets::schema::{label_selector, null_is_nothing};
 use crate::external_secrets::words::words;
 use crate::sealed_secret::never_null;
 
@@ -179,33 +179,6 @@ fn number_or_text(_: &mut SchemaGenerator) -> Schema {
 
 fn any_text(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string" })
-}
-
-fn label_selector(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "x-kubernetes-map-type": "atomic",
-        "properties": {
-            "matchExpressions": {
-                "type": "array",
-                "x-kubernetes-list-type": "atomic",
-                "items": {
-                    "type": "object",
-                    "required": ["key", "operator"],
-                    "properties": {
-                        "key": { "type": "string" },
-                        "operator": { "type": "string" },
-                        "values": {
-                            "type": "array",
-                            "x-kubernetes-list-type": "atomic",
-                            "items": { "type": "string" }
-                        }
-                    }
-                }
-            },
-            "matchLabels": { "type": "object", "additionalProperties": { "type": "string" } }
-        }
-    })
 }
 
 fn names_of_namespaces(schema: &mut Schema) {
