@@ -18,6 +18,7 @@ mod private_key;
 mod public_key;
 mod random;
 mod scope;
+mod ssh_key;
 pub mod succession;
 
 pub use certificate::{Certificate, CertificateError, SelfSigned};
@@ -33,3 +34,4 @@ pub use private_key::{KeySize, PrivateKey, PrivateKeyError, UnsupportedKeySize};
 pub use public_key::{PublicKey, PublicKeyError};
 pub use random::{RandomSource, RandomnessUnavailable, SystemRandom};
 pub use scope::{EncryptionLabel, InvalidScope, Scope};
+pub use ssh_key::{SshCurve, SshKeyError, SshKeyKind, SshKeyPair};

@@ -180,7 +180,7 @@ impl PrivateKey {
 }
 
 // PrivateKeyInfo ::= SEQUENCE { version, algorithm, privateKey OCTET STRING } (RFC 5208 §5).
-fn pkcs1_of(pkcs8: &[u8]) -> Option<&[u8]> {
+pub(crate) fn pkcs1_of(pkcs8: &[u8]) -> Option<&[u8]> {
     let (_, info) = Sequence::from_der(pkcs8).ok()?;
     let std::borrow::Cow::Borrowed(content) = info.content else {
         return None;
