@@ -116,6 +116,24 @@ where
     bounded(kube::Api::<K>::all(client.clone()).get_opt(name)).await
 }
 
+/// The object `name` of that kind in `namespace`, or in none where that is empty, if there is one; there is none
+/// where its definition does not stand.
+///
+/// # Errors
+/// [`CallError`].
+pub async fn find_dynamic(
+    client: &Client,
+    resource: &kube::core::ApiResource,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<kube::core::DynamicObject>, CallError> {
+    let objects: kube::Api<kube::core::DynamicObject> = match namespace.is_empty() {
+        true => kube::Api::all_with(client.clone(), resource),
+        false => kube::Api::namespaced_with(client.clone(), namespace, resource),
+    };
+    bounded(objects.get_opt(name)).await
+}
+
 fn unanswered(error: kube::Error) -> CallError {
     match error {
         kube::Error::Service(cause) if cause.is::<NotLeading>() => NotLeading.into(),

@@ -5,6 +5,7 @@ pub mod backup;
 pub mod call;
 pub mod config_maps;
 pub mod events;
+pub mod external_secrets;
 pub mod fence;
 pub mod finalizers;
 pub mod installation;

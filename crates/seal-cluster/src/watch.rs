@@ -3,10 +3,12 @@
 //!
 //! What an event means is for those who listen.
 
+use std::time::Duration;
+
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret as CoreSecret};
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret as CoreSecret};
+use kube::core::{ApiResource, DeserializeGuard, DynamicObject, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
@@ -16,6 +18,8 @@ use serde::de::DeserializeOwned;
 
 const FORBIDDEN: u16 = 403;
 const NOT_FOUND: u16 = 404;
+// How often is asked whether a definition stands by now.
+const UNSERVED: Duration = Duration::from_secs(10);
 
 /// An object, or the metadata of something that cannot be read as one.
 pub type Watched<K = SealedSecret> = DeserializeGuard<K>;
@@ -75,6 +79,57 @@ where
     K: kube::Resource<Scope = kube::core::ClusterResourceScope, DynamicType = ()>,
     K: DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
 {
+    merged(&[Scope::Cluster], |_| {
+        watcher(Api::all(client.clone()), watcher::Config::default())
+            .default_backoff()
+            .boxed()
+    })
+}
+
+/// All objects of a kind whose definition need not stand: nothing comes before it does.
+pub fn objects_once_served(client: &Client, scopes: &[Scope], resource: &ApiResource) -> News<DynamicObject> {
+    merged(scopes, |scope| {
+        let objects = match scope {
+            Scope::Cluster => Api::all_with(client.clone(), resource),
+            Scope::Namespace(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        };
+        stream::once(is_served(client.clone(), resource.clone()))
+            .flat_map(move |()| watcher(objects.clone(), watcher::Config::default()).default_backoff())
+            .boxed()
+    })
+}
+
+/// All objects of a kind that is in no namespace, and whose definition need not stand.
+pub fn cluster_objects_once_served<K>(client: &Client) -> News<Watched<K>>
+where
+    K: kube::Resource<Scope = kube::core::ClusterResourceScope, DynamicType = ()>,
+    K: DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
+{
+    let resource = ApiResource::erase::<K>(&());
+    merged(&[Scope::Cluster], |_| {
+        let objects = Api::all(client.clone());
+        stream::once(is_served(client.clone(), resource.clone()))
+            .flat_map(move |()| watcher(objects.clone(), watcher::Config::default()).default_backoff())
+            .boxed()
+    })
+}
+
+async fn is_served(client: Client, resource: ApiResource) {
+    loop {
+        if let Ok(served) = client.list_api_group_resources(&resource.api_version).await
+            && served
+                .resources
+                .iter()
+                .any(|served| served.name == resource.plural)
+        {
+            return;
+        }
+        tokio::time::sleep(UNSERVED).await;
+    }
+}
+
+/// The metadata of all Namespaces.
+pub fn namespaces(client: &Client) -> News<PartialObjectMeta<Namespace>> {
     merged(&[Scope::Cluster], |_| {
         watcher(Api::all(client.clone()), watcher::Config::default())
             .default_backoff()

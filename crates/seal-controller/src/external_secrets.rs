@@ -3,10 +3,12 @@
 //! What should be done is the engine's to say, how a store is asked `seal-providers`' to know.
 
 mod clients;
+mod cluster;
 mod credentials;
 mod dependents;
 mod fake;
 mod gather;
+mod generators;
 mod kubernetes;
 mod prepare;
 mod reconcile;
@@ -42,6 +44,7 @@ use crate::settings::{Settings, Watched};
 use clients::Clients;
 use credentials::Audience;
 use dependents::Dependents;
+use generators::Generators;
 use rooms::Rooms;
 pub(crate) use start::Part;
 use stores::Stores;
@@ -61,6 +64,8 @@ struct Choices {
     zero_is_never: bool,
     /// Whether stores of the whole cluster are looked at: not by whom only some namespaces concern.
     stores_of_cluster: bool,
+    /// Whether ClusterExternalSecrets are taken care of.
+    spreads: bool,
     /// Namespace and names of the Secrets that no target may be.
     reserved: (String, Vec<String>),
 }
@@ -79,6 +84,8 @@ pub(crate) struct ExternalSecrets {
     objects: Known<Arc<Seen>>,
     /// The stores, as the watches tell.
     stores: Stores,
+    /// The generators, as the watches tell.
+    generators: Generators,
     /// The versions of the Secrets that somebody looks at, as the watch tells.
     secrets: Arc<Known<SecretVersion>>,
     dependents: Dependents,
@@ -93,6 +100,8 @@ pub(crate) struct ExternalSecrets {
     validations: Arc<Queue<Key>>,
     memory: Mutex<HashMap<Key, Memory>>,
     turns: Turns,
+    /// Who hears of objects that something happened to, if anybody does.
+    changed: Option<UnboundedSender<Key>>,
 }
 
 /// An ExternalSecret as it was last seen.
@@ -158,6 +167,7 @@ impl ExternalSecrets {
                 },
                 zero_is_never: chosen.zero_interval_is_never,
                 stores_of_cluster: settings.watched() == Watched::All,
+                spreads: chosen.cluster_external_secrets,
                 reserved: (
                     settings.namespace.clone(),
                     vec![settings.key_prefix.clone(), INSTALLATION_SECRET.to_owned()],
@@ -174,6 +184,7 @@ impl ExternalSecrets {
             cluster_store_events: Events::new(client.clone(), "cluster-secret-store"),
             objects: Known::default(),
             stores: Stores::default(),
+            generators: Generators::default(),
             dependents: Dependents::default(),
             store_dependents: Dependents::default(),
             clients: Clients::new(
@@ -191,6 +202,7 @@ impl ExternalSecrets {
             validations: Arc::clone(&part.validations),
             memory: Mutex::default(),
             turns: Turns::new(),
+            changed: None,
             client,
             installation,
         }

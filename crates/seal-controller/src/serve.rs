@@ -142,7 +142,7 @@ impl Running {
             metrics,
             queues: external
                 .iter()
-                .flat_map(|part| [&part.queue, &part.validations])
+                .flat_map(|part| [&part.queue, &part.validations, &part.spread])
                 .chain([&queue])
                 .cloned()
                 .collect(),

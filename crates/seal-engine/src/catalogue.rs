@@ -295,10 +295,18 @@ catalogue! {
     STORE_ASKED_WRONGLY: User, "store-asked-wrongly", "StoreAskedWrongly",
         "error processing {at}, err: {store}: {error} (it was not asked)",
         "mend the key, the version or the store's settings";
-    /// A generator that we do not have.
-    GENERATOR_UNSUPPORTED: User, "generator-unsupported", "NotSupported",
-        "error processing {at}, err: generator {kind} is not supported yet",
-        "leave the object to another controller, or use a store";
+    /// A generator that is not there.
+    GENERATOR_ABSENT: User, "generator-absent", "GeneratorAbsent",
+        "error processing {at}, err: unable to get generator: {kind}.generators.external-secrets.io \"{name}\" not found",
+        "create it in the namespace of the object, or mend generatorRef; its definition may be missing too";
+    /// A generator that cannot be used: of a kind that we do not have, or not as its kind wants it.
+    GENERATOR_UNUSABLE: User, "generator-unusable", "GeneratorUnusable",
+        "error processing {at}, err: unable to get generator: {what}",
+        "use a Password, UUID, SSHKey or Fake, or leave the object to another controller";
+    /// A generator that asks for what cannot be.
+    GENERATION_FAILED: User, "generation-failed", "GenerationFailed",
+        "error processing {at}, err: error using generator: {what}",
+        "mend the spec of the generator";
     /// A search whose pattern cannot be read.
     FIND_UNREADABLE: User, "find-unreadable", "FindUnreadable",
         "error processing {at}, err: find.name.regexp: {error}",
@@ -331,6 +339,18 @@ catalogue! {
     STORE_REACHES_OUT: User, "store-reaches-out", "StoreReachesOut",
         "a SecretStore refers to something in namespace {namespace}, and may only refer to its own",
         "leave the namespace out, or use a ClusterSecretStore";
+    /// A selector of a ClusterExternalSecret that means nothing.
+    NAMESPACE_SELECTOR_UNREADABLE: User, "namespace-selector-unreadable", "NamespaceSelectorUnreadable",
+        "failed to convert label selector: an operator is none of In, NotIn, Exists and DoesNotExist",
+        "mend spec.namespaceSelectors";
+    /// An ExternalSecret of somebody else stands where one is to be made.
+    EXTERNAL_SECRET_EXISTS: User, "external-secret-exists", "ExternalSecretExists",
+        "external secret already exists in namespace",
+        "delete it, or choose another spec.externalSecretName";
+    /// A ClusterExternalSecret without the shape of its kind.
+    CLUSTER_EXTERNAL_SECRET_UNREADABLE: User, "cluster-external-secret-unreadable", "Unreadable",
+        "the object cannot be read as a ClusterExternalSecret",
+        "compare it with `kubectl explain clusterexternalsecret.spec`";
     /// A condition of a ClusterSecretStore that means nothing.
     STORE_CONDITION_UNREADABLE: User, "store-condition-unreadable", "StoreConditionUnreadable",
         "a condition of the ClusterSecretStore cannot be read: {what}",

@@ -9,6 +9,7 @@ mod convert;
 mod decode;
 mod entries;
 mod failed_entries;
+pub mod generate;
 mod gjson;
 mod go_json;
 pub mod hash;
@@ -31,7 +32,9 @@ pub use failed_entries::failed_entries;
 pub use needs::{Need, Read, Search, SearchBy, StoreId, TemplateSource, needs, stores, template_sources};
 pub use pattern::{InvalidPattern, Pattern};
 pub use plan::{Managed, plan};
-pub use policy::{Emptied, Target, emptied, is_as_left, is_left_over, owner_reference, target};
+pub use policy::{
+    Emptied, Target, emptied, holds_what_was_left, is_as_left, is_left_over, owner_reference, target,
+};
 pub use property::{Content, Dialect};
 pub use refresh::{Occasion, Refresh, RefreshRules, interval, refresh};
 pub use rewrite::Tools;

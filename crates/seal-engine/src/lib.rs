@@ -6,6 +6,7 @@
 //! Pure: what needs I/O, clock or randomness is handed in. `crates/README.md` walks through it.
 
 pub mod catalogue;
+pub mod cluster_external_secret;
 mod due;
 pub mod external_secret;
 mod fault;

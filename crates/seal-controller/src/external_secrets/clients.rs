@@ -285,7 +285,7 @@ impl Clients {
     fn version(&self, thing: &Thing) -> Option<SecretVersion> {
         match thing {
             Thing::Secret(key) => self.secrets.find(key),
-            Thing::ConfigMap(_) | Thing::Store(_) => None,
+            Thing::ConfigMap(_) | Thing::Store(_) | Thing::Generator(..) => None,
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) enum Thing {
     ConfigMap(Key),
     /// A SecretStore; a ClusterSecretStore where the namespace is empty.
     Store(Key),
+    /// A generator of that kind; a ClusterGenerator where the namespace is empty.
+    Generator(&'static str, Key),
 }
 
 impl Thing {

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::future::join_all;
-use seal_api::external_secrets::{ExternalSecret, ExternalSecretSpec, StoreRef, TemplateRef};
+use seal_api::external_secrets::{ExternalSecret, ExternalSecretSpec, Generator, StoreRef, TemplateRef};
 use seal_cluster::call::Deed;
 use seal_cluster::object_entries::{Holder, entries};
 use seal_core::Plaintext;
+use seal_engine::external_secret::generate::Generated;
 use seal_engine::external_secret::shape::Fetched;
 use seal_engine::external_secret::{Dialect, Need, Pattern, Read, Search, SearchBy, StoreId, needs, stores};
 use seal_engine::{Fault, catalogue};
@@ -28,6 +29,10 @@ pub(super) enum Said {
     Value(Answer),
     /// To a search.
     Found(Found),
+    /// What makes values.
+    Generator(Generator),
+    /// What it made.
+    Generated(Generated),
 }
 
 /// What was found out for one object.
@@ -80,8 +85,11 @@ impl ExternalSecrets {
     async fn ask(&self, need: &Need, namespace: &str, things: &mut BTreeSet<Thing>) -> Result<Said, Fault> {
         let store = match need {
             Need::Read(Read { store, .. }) | Need::Search(Search { store, .. }) => store,
-            Need::Generate(_, generator) => {
-                return Err(Fault::new(&catalogue::GENERATOR_UNSUPPORTED).fact("kind", &generator.kind));
+            Need::Generate(_, reference) => {
+                return self
+                    .generator(reference, namespace, things)
+                    .await
+                    .map(Said::Generator);
             }
         };
         let store = self.usable_store(store, namespace, things).await?;

@@ -84,7 +84,7 @@ impl Answers for Gathered {
             Ok(Said::Value(Answer::Value(value))) => Reply::Value(content(value)),
             Ok(Said::Value(Answer::Missing)) => Reply::Missing,
             Ok(Said::Value(Answer::MountMissing(fault))) => Reply::MountMissing(fault.to_string()),
-            Ok(Said::Found(_)) => Reply::Failed(not_asked()),
+            Ok(_) => Reply::Failed(not_asked()),
             Err(fault) => Reply::Failed(fault),
         }
     }
@@ -97,13 +97,14 @@ impl Answers for Gathered {
             }
             Ok(Said::Found(Found::Missing)) => Reply::Missing,
             Ok(Said::Found(Found::MountMissing(fault))) => Reply::MountMissing(fault.to_string()),
-            Ok(Said::Value(_)) => Reply::Failed(not_asked()),
+            Ok(_) => Reply::Failed(not_asked()),
             Err(fault) => Reply::Failed(fault),
         }
     }
 
     fn generated(&self, index: usize, generator: &GeneratorRef) -> Reply<&BTreeMap<String, Plaintext>> {
         match self.of(&Need::Generate(index, generator.clone())) {
+            Ok(Said::Generated(values)) => Reply::Value(values),
             Ok(_) => Reply::Failed(not_asked()),
             Err(fault) => Reply::Failed(fault),
         }

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::dependents::Thing;
+use super::generators::{self, Refreshed};
 use super::prepare::{Prepared, prepare};
 use super::stores::key_of;
 use super::{ExternalSecrets, Memory, Seen};
@@ -37,7 +38,7 @@ use crate::queue::{Again, Lane};
 use crate::workers::Reconcile;
 
 // However short an interval its author writes down, an object is not looked at more often than this.
-const SHORTEST: Duration = Duration::from_secs(1);
+pub(super) const SHORTEST: Duration = Duration::from_secs(1);
 // Between looking and writing somebody else may write; more often than this is a quarrel.
 const LOOKS: usize = 4;
 
@@ -96,6 +97,9 @@ impl ExternalSecrets {
             self.dependents.looks_at(key, things);
             return (Again::OnChange, None);
         }
+        if !self.generators_are_ours(key, &seen.object).await {
+            return (Again::OnChange, None);
+        }
         // On its way out: the garbage collector takes the Secret along.
         if seen.object.metadata.deletion_timestamp.is_some() {
             return match self.let_go(&seen.object).await {
@@ -131,7 +135,10 @@ impl ExternalSecrets {
                     let Some(_stay) = self.rooms.enter(stores, claimed.as_ref(), key, lane) else {
                         return (Again::OnChange, Some(Look::Nothing));
                     };
-                    self.attempt(key, &seen.object, record, lane, now).await
+                    let due = matches!(due, Refresh::Now(_));
+                    let refreshed =
+                        Refreshed::of(&seen.object, record.as_ref(), due, now, &self.installation);
+                    self.attempt(key, &seen.object, record, lane, &refreshed).await
                 }
                 Err(fault) => Attempt::failed(Stage::Update, vec![fault]),
             }
@@ -293,7 +300,7 @@ impl ExternalSecrets {
         object: &ExternalSecret,
         record: Option<Record>,
         lane: Lane,
-        now: Timestamp,
+        refreshed: &Refreshed,
     ) -> Attempt {
         let wrong = faults_of(&object.spec);
         if !wrong.is_empty() {
@@ -313,9 +320,13 @@ impl ExternalSecrets {
         };
         let (home, names) = &self.choices.reserved;
         let reserved: Vec<(&str, &str)> = names.iter().map(|name| (home.as_str(), name.as_str())).collect();
+        let lost = generators::lost(&gathered.said, refreshed);
+        let (templating, installation) = (&self.templating, &self.installation);
+        let said = &mut gathered.said;
+        let make = move || generators::make(said, object, refreshed, installation);
+        self.turns.work(make).await;
         let (gathered, fetched, reserved) = (&gathered, fetched.as_slice(), reserved.as_slice());
         let prepare_as_of = |time| {
-            let (templating, installation) = (&self.templating, &self.installation);
             let work = move || {
                 prepare(
                     object,
@@ -335,18 +346,24 @@ impl ExternalSecrets {
             .as_ref()
             .filter(|record| record.is_about(object, &self.installation));
         let then = before.and_then(|record| Timestamp::from_second(record.rendered).ok());
-        let mut rendered = then.unwrap_or(now);
+        let mut rendered = then.unwrap_or(refreshed.since);
         let mut prepared = prepare_as_of(rendered).await;
         if let (Some(before), Ok(Prepared::Secret(secret, _))) = (before, &prepared)
             && !before.has_content_of(secret, object, &self.installation)
         {
-            rendered = now;
+            rendered = refreshed.since;
             prepared = prepare_as_of(rendered).await;
         }
-        let prepared = match prepared {
+        let mut prepared = match prepared {
             Ok(prepared) => prepared,
             Err((stage, faults)) => return Attempt::failed(stage, faults),
         };
+        if let (true, Prepared::Secret(secret, _)) = (lost, &mut prepared) {
+            match self.look(&target(object)).await {
+                Ok(standing) => generators::keep(secret, standing.as_ref()),
+                Err(fault) => return Attempt::failed(Stage::Update, vec![fault]),
+            }
+        }
         let (mut attempt, missing) = match prepared {
             Prepared::Secret(secret, missing) if object.spec.creation_policy() != CreationPolicy::None => {
                 (self.bring(object, *secret, record, rendered).await, missing)

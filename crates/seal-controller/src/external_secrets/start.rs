@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicBool;
 
 use seal_cluster::watch::Scope;
 use seal_providers::Health;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::ExternalSecrets;
+use super::cluster::ClusterExternalSecrets;
 use super::validate::Validator;
 use super::watched::ExternalSecretWatches;
 use crate::known::Key;
@@ -31,6 +32,8 @@ pub(crate) struct Part {
     pub(crate) queue: Arc<Queue<Key>>,
     /// Stores to be validated.
     pub(crate) validations: Arc<Queue<Key>>,
+    /// ClusterExternalSecrets to be looked at.
+    pub(crate) spread: Arc<Queue<Key>>,
     /// Whether objects are being taken care of.
     pub(crate) ready: Arc<AtomicBool>,
     /// What is measured of it.
@@ -49,6 +52,7 @@ impl Part {
         chosen.external_secrets.then(|| Self {
             queue: Arc::default(),
             validations: Arc::default(),
+            spread: Arc::default(),
             ready: Arc::default(),
             metrics: Arc::new(ExternalSecretMetrics::new(naming)),
         })
@@ -57,14 +61,25 @@ impl Part {
     /// Starts workers and watches.
     pub(crate) fn start(
         self,
-        external: ExternalSecrets,
+        mut external: ExternalSecrets,
         mut told: UnboundedReceiver<(Key, Health)>,
         scopes: Vec<Scope>,
         leadership: &Leadership,
         workers: &mut JoinSet<()>,
         others: &mut JoinSet<()>,
     ) -> Arc<ExternalSecrets> {
+        // Whoever may look into some namespaces only cannot know which are meant.
+        let spreads = external.choices.spreads && scopes.contains(&Scope::Cluster);
+        let changed = spreads.then(|| {
+            let (changed, heard) = mpsc::unbounded_channel();
+            external.changed = Some(changed);
+            heard
+        });
         let external = Arc::new(external);
+        if let Some(changed) = changed {
+            let (external, queue) = (Arc::clone(&external), self.spread);
+            ClusterExternalSecrets::start(external, changed, queue, leadership, workers, others);
+        }
         others.spawn({
             let external = Arc::clone(&external);
             async move {

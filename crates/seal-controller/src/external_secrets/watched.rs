@@ -1,4 +1,4 @@
-//! What is watched for ExternalSecrets: the stores, then themselves, then the versions of the Secrets that they make
+//! What is watched for ExternalSecrets: stores and generators, then themselves, then the versions of the Secrets that they make
 //! or look at.
 
 use std::sync::Arc;
@@ -29,6 +29,7 @@ impl Told for ExternalSecretWatches {
         let Self(this) = self;
         this.stores.of_namespaces.list_anew();
         this.stores.of_cluster.list_anew();
+        this.generators.list_anew();
         this.objects.list_anew();
         this.secrets.list_anew();
     }
@@ -61,7 +62,8 @@ impl Told for ExternalSecretWatches {
                         },
                     ),
                 };
-                Some(select(of_namespaces, of_cluster).boxed())
+                let stores = select(of_namespaces, of_cluster);
+                Some(select(stores, ExternalSecrets::generator_changes(&self.0, scopes)).boxed())
             }
             OBJECTS => Some(changes(
                 objects::<ExternalSecret>(client, scopes, ""),
@@ -128,6 +130,9 @@ impl ExternalSecrets {
     fn hear_of_objects(&self, scope: &Scope, event: Event<(Key, Arc<Seen>)>) -> Vec<Key> {
         let changed = self.objects.take_in(scope, event, |_| true);
         for key in &changed {
+            // Whoever has gone listens no longer.
+            let heard = self.changed.as_ref().map(|heard| heard.send(key.clone()));
+            drop(heard);
             // Its Secret concerns it from now on; what else does, reconciling finds out.
             match self.objects.find(key) {
                 Some(seen) => self.dependents.also_looks_at(key, Thing::Secret(seen.target())),

@@ -10,6 +10,9 @@ pub struct ExternalSecrets {
     /// Take care of ExternalSecrets (external-secrets.io/v1) and their stores too; stores: Vault and OpenBao
     #[arg(long = "external-secrets", env = "SEALED_SECRETS_EXTERNAL_SECRETS", default_value = "false", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub external_secrets: bool,
+    /// Take care of ClusterExternalSecrets too, where all namespaces are watched and ExternalSecrets are taken care of
+    #[arg(long, env = "SEALED_SECRETS_CLUSTER_EXTERNAL_SECRETS", default_value = "true", value_parser = boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub cluster_external_secrets: bool,
     /// Which stores are this controller's: those that name this class in spec.controller, and those that name none
     #[arg(long, env = "SEALED_SECRETS_CONTROLLER_CLASS", default_value = "default")]
     pub controller_class: String,

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use regex::Regex;
-use seal_api::external_secrets::{NamespaceCondition, StoreKind};
+use seal_api::external_secrets::names::{CLUSTER_GENERATOR, GENERATORS_API_VERSION, GENERATORS_GROUP};
+use seal_api::external_secrets::{ClusterExternalSecretSpec, GeneratorRef, NamespaceCondition, StoreKind};
 
 use crate::catalogue;
 use crate::fault::Fault;
@@ -83,6 +84,65 @@ pub fn lets_in(
         }
     }
     unreadable.map_or(Ok(false), Err)
+}
+
+/// A generator, where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeneratorPlace {
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace; nothing for a ClusterGenerator.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Where the generator stands that an object in the namespace `asker` refers to: in that namespace, unless it is one
+/// that all namespaces may use.
+///
+/// # Errors
+/// When the reference is to something that is no generator.
+pub fn generator(reference: &GeneratorRef, asker: &str) -> Result<GeneratorPlace, Fault> {
+    let named = reference.api_version.as_deref().filter(|named| !named.is_empty());
+    let named = named.unwrap_or(GENERATORS_API_VERSION);
+    if named != GENERATORS_API_VERSION {
+        let group = named.split_once('/').map_or("", |(group, _)| group);
+        let what = match group == GENERATORS_GROUP {
+            true => format!(
+                "generatorRef references unknown GVK {named}, Kind={}",
+                reference.kind
+            ),
+            false => format!("generatorRef may only reference the generators group, but got {group}"),
+        };
+        return Err(Fault::new(&catalogue::GENERATOR_UNUSABLE).fact("what", what));
+    }
+    let namespace = match reference.kind == CLUSTER_GENERATOR {
+        true => "",
+        false => asker,
+    };
+    Ok(GeneratorPlace {
+        kind: reference.kind.clone(),
+        namespace: namespace.to_owned(),
+        name: reference.name.clone(),
+    })
+}
+
+/// Whether a ClusterExternalSecret puts its ExternalSecret into `namespace`: by name, or by any of its selectors. One
+/// that selects nothing puts it nowhere.
+///
+/// # Errors
+/// When a selector cannot be read: nobody can tell then.
+pub fn is_selected(
+    spec: &ClusterExternalSecretSpec,
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> Result<bool, Fault> {
+    let mut selected = spec.namespaces.iter().any(|name| name == namespace);
+    for selector in spec.namespace_selector.iter().chain(&spec.namespace_selectors) {
+        let unreadable = |_| Fault::new(&catalogue::NAMESPACE_SELECTOR_UNREADABLE);
+        selected |= selects(selector, labels).map_err(unreadable)?;
+    }
+    Ok(selected)
 }
 
 // A namespace has to fulfil one part of a condition only, as upstream has it.

@@ -169,9 +169,14 @@ pub fn is_as_left(object: &ExternalSecret, standing: Option<&Secret>) -> bool {
     };
     let labels = standing.metadata.labels.as_ref();
     let managed = labels.and_then(|labels| labels.get(names::MANAGED));
+    managed.map(String::as_str) == Some(names::MANAGED_VALUE) && holds_what_was_left(standing)
+}
+
+/// Whether the values of the Secret that stands are those that were left in it.
+pub fn holds_what_was_left(standing: &Secret) -> bool {
     let annotations = standing.metadata.annotations.as_ref();
     let hash = annotations.and_then(|annotations| annotations.get(names::DATA_HASH));
-    managed.map(String::as_str) == Some(names::MANAGED_VALUE) && hash == Some(&data_hash(&standing.data))
+    hash == Some(&data_hash(&standing.data))
 }
 
 #[cfg(test)]

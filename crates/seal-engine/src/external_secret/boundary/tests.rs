@@ -184,4 +184,54 @@ proptest! {
             prop_assert!(!fewer || expected);
         }
     }
+    #[test]
+    fn a_generator_is_the_askers_own_or_everybodys(
+        asker in name(), kind in "(Password|UUID|Fake|SSHKey|ClusterGenerator|Webhook)", name in name(),
+        version in proptest::option::of("(v1|apps/v1|generators.external-secrets.io/v1alpha1|generators.external-secrets.io/v2)?"),
+    ) {
+        let reference = GeneratorRef { api_version: version.clone(), kind: kind.clone(), name: name.clone() };
+        let known = version.is_none_or(|version| version.is_empty() || version == GENERATORS_API_VERSION);
+        match generator(&reference, &asker) {
+            Ok(place) => {
+                let namespace = if kind == CLUSTER_GENERATOR { String::new() } else { asker };
+                prop_assert!(known);
+                prop_assert_eq!(place, GeneratorPlace { kind, namespace, name });
+            }
+            Err(fault) => prop_assert!(!known && fault.kind.code == "generator-unusable"),
+        }
+    }
+}
+
+fn selecting(spec: serde_json::Value) -> ClusterExternalSecretSpec {
+    let mut spec = spec;
+    spec["externalSecretSpec"] = serde_json::json!({});
+    serde_json::from_value(spec).unwrap()
+}
+
+#[test]
+fn namespaces_are_selected_by_name_or_by_any_selector_and_never_by_none() {
+    let team = labels(&[("team", "a")]);
+    let selected = |spec| is_selected(&selecting(spec), "prod", &team).map_err(|fault| fault.kind.code);
+    let by = |label: &str, value: &str| serde_json::json!({"matchLabels": {label: value}});
+    for (spec, expected) in [
+        (serde_json::json!({}), false),
+        (serde_json::json!({"namespaces": ["dev", "prod"]}), true),
+        (serde_json::json!({"namespaces": ["dev"]}), false),
+        (serde_json::json!({"namespaceSelector": by("team", "a")}), true),
+        (
+            serde_json::json!({"namespaceSelectors": [by("team", "b"), by("team", "a")]}),
+            true,
+        ),
+        (
+            serde_json::json!({"namespaceSelectors": [by("team", "b")], "namespaces": ["prod"]}),
+            true,
+        ),
+        // An empty selector is everything, as Kubernetes has it.
+        (serde_json::json!({"namespaceSelectors": [{}]}), true),
+    ] {
+        assert_eq!(selected(spec.clone()), Ok(expected), "{spec}");
+    }
+    let unreadable = serde_json::json!([{"matchExpressions": [{"key": "a", "operator": "Resembles"}]}]);
+    let spec = serde_json::json!({"namespaceSelectors": unreadable, "namespaces": ["prod"]});
+    assert_eq!(selected(spec), Err("namespace-selector-unreadable"));
 }
