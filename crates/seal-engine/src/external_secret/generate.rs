@@ -12,6 +12,7 @@ use seal_core::{
     InstallationKey, KeySize, Mac, Plaintext, RandomSource, RandomnessUnavailable, SshCurve, SshKeyKind,
     SshKeyPair,
 };
+use zeroize::Zeroizing;
 
 use crate::due::{Record, inputs};
 use crate::fault::Fault;
@@ -75,11 +76,11 @@ pub fn generate(generator: &Generator, random: &mut impl RandomSource) -> Result
 
 // Version 4 (RFC 9562 §5.4).
 fn uuid(random: &mut impl RandomSource) -> Result<Generated, RandomnessUnavailable> {
-    let mut bytes = [0; 16];
-    random.fill(&mut bytes)?;
-    let number = u128::from_be_bytes(bytes);
+    let mut bytes = Zeroizing::new([0; 16]);
+    random.fill(bytes.as_mut_slice())?;
+    let number = u128::from_be_bytes(*bytes);
     let number = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let hex = format!("{number:032x}");
+    let hex = Zeroizing::new(format!("{number:032x}"));
     let groups = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
     let text = Plaintext::new(groups.join("-").into_bytes());
     Ok([(ENTRY_OF_UUID.to_owned(), text)].into())
