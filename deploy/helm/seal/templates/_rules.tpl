@@ -36,6 +36,9 @@
 - apiGroups: [""]
   resources: [serviceaccounts/token]
   verbs: [create]
+- apiGroups: [generators.external-secrets.io]
+  resources: [fakes, passwords, sshkeys, uuids]
+  verbs: [get, list, watch]
 {{- /* What is in no namespace, a Role cannot give: without a ClusterRole there are no ClusterSecretStores. */}}
 {{- if not .Values.rbac.namespacedRoles }}
 - apiGroups: [external-secrets.io]
@@ -47,6 +50,23 @@
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]
+- apiGroups: [generators.external-secrets.io]
+  resources: [clustergenerators]
+  verbs: [get, list, watch]
+{{- if .Values.externalSecrets.clusterExternalSecrets }}
+- apiGroups: [external-secrets.io]
+  resources: [clusterexternalsecrets]
+  verbs: [list, watch, patch]
+- apiGroups: [external-secrets.io]
+  resources: [clusterexternalsecrets/status]
+  verbs: [patch]
+- apiGroups: [external-secrets.io]
+  resources: [externalsecrets]
+  verbs: [create, update, delete]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
