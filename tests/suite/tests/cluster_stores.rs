@@ -7,10 +7,13 @@ mod stores {
     mod accounts;
     mod behaviour;
     mod captured;
+    mod cluster_external_secrets;
     mod doctor;
     mod entries;
     mod explained;
     mod faults;
+    mod generator_roles;
+    mod generators;
     mod granted;
     mod ground;
     mod handbook;

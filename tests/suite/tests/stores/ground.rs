@@ -47,22 +47,44 @@ pub(crate) fn definition(plural: &str) -> String {
     std::fs::read_to_string(root().join(file)).expect("a definition")
 }
 
-/// A plane with all definitions, and nobody who takes care of anything.
+const BEFORE: [&str; 5] = [
+    "external-secrets.io_externalsecrets",
+    "external-secrets.io_secretstores",
+    "external-secrets.io_clustersecretstores",
+    "bitnami.com_sealedsecrets",
+    "sealops.dev_sealingkeyrings",
+];
+const LATER: [&str; 6] = [
+    "external-secrets.io_clusterexternalsecrets",
+    "generators.external-secrets.io_clustergenerators",
+    "generators.external-secrets.io_fakes",
+    "generators.external-secrets.io_passwords",
+    "generators.external-secrets.io_sshkeys",
+    "generators.external-secrets.io_uuids",
+];
+
+/// All definitions.
+pub(crate) async fn apply_definitions(plane: &ControlPlane) -> anyhow::Result<()> {
+    apply(plane, &BEFORE).await?;
+    apply(plane, &LATER).await
+}
+
+async fn apply(plane: &ControlPlane, definitions: &[&str]) -> anyhow::Result<()> {
+    for definition in definitions {
+        let file = root().join(format!("crds/{definition}.yaml"));
+        plane.apply(&std::fs::read_to_string(file)?).await?;
+    }
+    Ok(())
+}
+
+/// A plane with the definitions of stores and what uses them, and nobody who takes care of anything.
 pub(crate) async fn bare() -> anyhow::Result<ControlPlane> {
     let plane = ControlPlane::builder()
         .controller_manager()
         .user(CONTROLLER, &["system:masters"])
         .start()
         .await?;
-    let kinds = ["externalsecrets", "secretstores", "clustersecretstores"];
-    let ours = kinds.map(|kind| format!("crds/{}_{kind}.yaml", names::GROUP));
-    let sealed = [
-        "crds/bitnami.com_sealedsecrets.yaml",
-        "crds/sealops.dev_sealingkeyrings.yaml",
-    ];
-    for file in ours.iter().map(String::as_str).chain(sealed) {
-        plane.apply(&std::fs::read_to_string(root().join(file))?).await?;
-    }
+    apply(&plane, &BEFORE).await?;
     Ok(plane)
 }
 
@@ -76,6 +98,8 @@ pub(crate) async fn start_with(flags: &[&str]) -> anyhow::Result<Ground> {
     let store = OpenBao::start().await?;
     plane.namespace("seal").await?;
     let controller = launch(&plane, flags).await?;
+    // A controller that runs already has to find them.
+    apply(&plane, &LATER).await?;
     Ok(Ground {
         plane,
         store,
@@ -101,8 +125,13 @@ pub(crate) fn binary() -> anyhow::Result<PathBuf> {
 
 /// A controller with these flags besides those that it needs here.
 pub(crate) async fn launch(plane: &ControlPlane, flags: &[&str]) -> anyhow::Result<Process> {
+    launch_as(plane, CONTROLLER, flags).await
+}
+
+/// The same as that user.
+pub(crate) async fn launch_as(plane: &ControlPlane, user: &str, flags: &[&str]) -> anyhow::Result<Process> {
     let binary = binary()?;
-    let kubeconfig = plane.kubeconfig(CONTROLLER).await?;
+    let kubeconfig = plane.kubeconfig(user).await?;
     let own = [
         "--listen-addr=127.0.0.1:0",
         "--listen-metrics-addr=127.0.0.1:0",
