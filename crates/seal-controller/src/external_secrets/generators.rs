@@ -82,17 +82,11 @@ pub(super) struct Refreshed {
 }
 
 impl Refreshed {
-    pub(super) fn of(
-        object: &ExternalSecret,
-        record: Option<&Record>,
-        due: bool,
-        now: Timestamp,
-        installation: &InstallationKey,
-    ) -> Self {
-        let since = refreshed(object, record, due, now.as_second(), installation);
+    pub(super) fn of(record: Option<&Record>, due: bool, now: Timestamp) -> Self {
+        let since = refreshed(record, due, now.as_second());
         Self {
-            again: since != now.as_second(),
             since: Timestamp::from_second(since).unwrap_or(now),
+            again: !due && record.is_some(),
         }
     }
 }
@@ -108,7 +102,12 @@ pub(super) fn make(
         let (Need::Generate(index, _), Ok(Said::Generator(generator))) = (need, &*said) else {
             continue;
         };
-        let seed = seed(object, refreshed.since.as_second(), *index, installation);
+        let seed = seed(
+            &object.metadata,
+            refreshed.since.as_second(),
+            *index,
+            installation,
+        );
         *said = generate(generator, &mut installation.seeded(&seed)).map(Said::Generated);
     }
 }

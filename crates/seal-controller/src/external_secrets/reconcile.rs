@@ -118,7 +118,7 @@ impl ExternalSecrets {
             let object = self.as_remembered(key, &seen.object);
             let due = refresh(&object, now, rules);
             let record = self.authentic_record(key, &seen.object);
-            match self.standing_as_left(&object, record.as_ref(), due, lane).await {
+            match self.standing_as_left(&object, record.as_ref(), lane).await {
                 Ok(Some(taken_over)) if !matches!(due, Refresh::Now(_)) && is_ready(&object) => {
                     let Some(record) = taken_over else {
                         debug!(key = %key, "nothing is due");
@@ -136,8 +136,7 @@ impl ExternalSecrets {
                         return (Again::OnChange, Some(Look::Nothing));
                     };
                     let due = matches!(due, Refresh::Now(_));
-                    let refreshed =
-                        Refreshed::of(&seen.object, record.as_ref(), due, now, &self.installation);
+                    let refreshed = Refreshed::of(record.as_ref(), due, now);
                     self.attempt(key, &seen.object, record, lane, &refreshed).await
                 }
                 Err(fault) => Attempt::failed(Stage::Update, vec![fault]),
@@ -246,7 +245,6 @@ impl ExternalSecrets {
         &self,
         object: &ExternalSecret,
         record: Option<&Record>,
-        due: Refresh,
         lane: Lane,
     ) -> Result<Option<Option<Record>>, Fault> {
         let target = target(object);
@@ -263,10 +261,8 @@ impl ExternalSecrets {
         };
         match record {
             Some(record) => {
-                // What is never fetched again hears of no change of its object either.
-                let same = record.secret == standing
-                    && (due == Refresh::Never || record.is_about(object, &self.installation));
-                Ok(same.then_some(None))
+                // What changed about the object since is for its refresh policy to judge.
+                Ok((record.secret == standing).then_some(None))
             }
             None if object.status.is_none() => Ok(None),
             // A record that is none of ours may have been forged, and then the hash is no proof either: anybody can work

@@ -7,16 +7,17 @@ mod password;
 
 use std::collections::BTreeMap;
 
-use seal_api::external_secrets::{ExternalSecret, FakeSpec, Generator, SshKeySpec, SshKeyType};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use seal_api::external_secrets::{FakeSpec, Generator, SshKeySpec, SshKeyType};
 use seal_core::{
     InstallationKey, KeySize, Mac, Plaintext, RandomSource, RandomnessUnavailable, SshCurve, SshKeyKind,
     SshKeyPair,
 };
 use zeroize::Zeroizing;
 
-use crate::due::{Record, inputs};
+use crate::catalogue;
+use crate::due::Record;
 use crate::fault::Fault;
-use crate::{Subject, catalogue};
 
 /// What a generator makes, by entry.
 pub type Generated = BTreeMap<String, Plaintext>;
@@ -27,29 +28,23 @@ const PRIVATE_KEY: &str = "privateKey";
 const PUBLIC_KEY: &str = "publicKey";
 const RSA_BITS: i64 = 2048;
 
-/// From what the values of one entry of `dataFrom` are made: this installation, the object as it is, the refresh
-/// that they belong to, and the entry.
-pub fn seed(object: &impl Subject, refreshed: i64, index: usize, key: &InstallationKey) -> Mac {
-    let parts = [
-        inputs(object, key).to_text(),
-        refreshed.to_string(),
-        index.to_string(),
-    ];
-    key.mac("seal generator 1", parts.iter().map(String::as_bytes))
+/// From what the values of one entry of `dataFrom` are made: this installation, the object, the refresh that they
+/// belong to, and the entry.
+pub fn seed(object: &ObjectMeta, refreshed: i64, index: usize, key: &InstallationKey) -> Mac {
+    let parts = (&object.namespace, &object.name, &object.uid, refreshed, index);
+    let parts = serde_json::to_vec(&parts).expect("a tuple of texts and numbers is JSON");
+    key.mac("seal generator 1", [parts.as_slice()])
 }
 
-/// The refresh that the values of `object` belong to, in seconds since 1970: a new one where they are `due`, and the
-/// one of the record otherwise, so that what is put right is what stood there. Without a record nobody knows which
-/// it was, and the values are new ones, as upstream's are.
-pub fn refreshed(
-    object: &ExternalSecret,
-    record: Option<&Record>,
-    due: bool,
-    now: i64,
-    key: &InstallationKey,
-) -> i64 {
-    let kept = record.filter(|record| !due && record.is_about(object, key));
-    kept.map_or(now, |record| record.rendered)
+/// The refresh that values belong to, in seconds since 1970: another one where they are `due`, and the one of the
+/// authentic record otherwise, so that what is put right is what stood there. Without a record nobody knows which it
+/// was, and the values are new ones, as upstream's are.
+pub fn refreshed(record: Option<&Record>, due: bool, now: i64) -> i64 {
+    match record {
+        Some(record) if due => now.max(record.rendered.saturating_add(1)),
+        Some(record) => record.rendered,
+        None => now,
+    }
 }
 
 /// Whether equal bytes make equal values.
