@@ -114,7 +114,7 @@ impl SshKeyPair {
         inner.raw(&private.0);
         inner.string(comment.as_bytes());
         for filler in 1.. {
-            if inner.0.len() % BLOCK == 0 {
+            if inner.0.len().is_multiple_of(BLOCK) {
                 break;
             }
             inner.raw(&[filler]);
