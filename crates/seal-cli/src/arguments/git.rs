@@ -14,8 +14,25 @@ pub(crate) struct GitArguments {
 /// What to do.
 #[derive(Subcommand)]
 pub(crate) enum GitCommand {
-    /// Check what is staged before each commit of this checkout, by a pre-commit hook
+    /// Check what is staged before each commit of this checkout, by a pre-commit hook; merge and show
+    /// SealedSecrets by their entries
     Install,
+    /// Merge two versions of a file, SealedSecrets by entry and without a key; for Git to call
+    Merge {
+        /// What both sides began with (%O)
+        base: PathBuf,
+        /// Our version, and where the result goes (%A)
+        ours: PathBuf,
+        /// Their version (%B)
+        theirs: PathBuf,
+        /// What the file is called (%P)
+        path: Option<PathBuf>,
+    },
+    /// Print a file with its sealed texts named instead of shown; for Git to call
+    Textconv {
+        /// The file
+        file: PathBuf,
+    },
 }
 
 /// `seal config`.

@@ -1,4 +1,7 @@
-//! `seal git install`: the pre-commit hook of a checkout. What the hook runs is `seal check`.
+//! `seal git`: what ties a checkout to seal. The hook runs `seal check`; how Git merges and shows SealedSecrets
+//! stands in the rooms beside this one.
+
+mod drivers;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,8 +17,25 @@ const LINE: &str = "seal check --staged";
 
 /// Runs it.
 pub(super) fn run(command: &GitCommand, terminal: Terminal) -> Result<(), CommandError> {
-    let GitCommand::Install = command;
+    match command {
+        GitCommand::Install => install(terminal),
+        GitCommand::Merge {
+            base,
+            ours,
+            theirs,
+            path,
+        } => drivers::merge([base, ours, theirs], path.as_deref(), terminal),
+        GitCommand::Textconv { file } => drivers::textconv(file),
+    }
+}
+
+fn install(terminal: Terminal) -> Result<(), CommandError> {
     let git = Git::of(Path::new("."))?;
+    drivers::install(&git, terminal)?;
+    hook(&git, terminal)
+}
+
+fn hook(git: &Git, terminal: Terminal) -> Result<(), CommandError> {
     let folder = git.hooks()?;
     let top = fs::canonicalize(git.top()).unwrap_or_else(|_| git.top().to_owned());
     let common = fs::canonicalize(&folder).unwrap_or_else(|_| normal(&folder));

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{str, thread};
 
 use zeroize::Zeroizing;
 
+use super::three_way::Merged;
 use crate::command_error::CommandError;
 use crate::input;
 
@@ -148,16 +149,57 @@ impl Git {
 
     /// The folder of its hooks.
     pub(crate) fn hooks(&self) -> Result<PathBuf, CommandError> {
+        self.path("hooks")
+    }
+
+    /// Where a file of Git's own stands.
+    pub(crate) fn path(&self, name: &str) -> Result<PathBuf, CommandError> {
         let mut command = quiet(&self.top);
-        command.args(["rev-parse", "--git-path", "hooks"]);
-        let path = finish(command, b"", "git does not say where its hooks are")?;
+        command.args(["rev-parse", "--git-path", name]);
+        let path = finish(command, b"", "git does not say where its own files are")?;
         Ok(self.top.join(path_of(path.strip_suffix(b"\n").unwrap_or(&path))))
+    }
+
+    /// Writes a setting of this checkout alone.
+    pub(crate) fn configure(&self, name: &str, value: &str) -> Result<(), CommandError> {
+        self.run(&["config", "--local", name, value], b"").map(drop)
     }
 
     fn run(&self, arguments: &[&str], stdin: &[u8]) -> Result<Zeroizing<Vec<u8>>, CommandError> {
         let mut command = hardened(&self.top);
         command.args(arguments);
         finish(command, stdin, &format!("`git {}` failed", arguments[0]))
+    }
+}
+
+/// Merges base, ours and theirs line by line. They stand in a folder of their own meanwhile: ciphertexts only.
+pub(crate) fn merge_texts(texts: [&str; 3], labels: [&str; 2]) -> Result<Merged, CommandError> {
+    let failed = |error: io::Error| CommandError::file("write", Path::new("a temporary folder"), &error);
+    let folder = tempfile::Builder::new()
+        .prefix("seal-merge-")
+        .tempdir()
+        .map_err(failed)?;
+    for (name, text) in ["base", "ours", "theirs"].iter().zip(texts) {
+        std::fs::write(folder.path().join(name), text).map_err(failed)?;
+    }
+    let mut command = hardened(folder.path());
+    command.args(["merge-file", "-p", "-L", labels[0], "-L", "base", "-L", labels[1]]);
+    command
+        .args(["ours", "base", "theirs"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    let done = command
+        .output()
+        .map_err(|error| CommandError::file("run", Path::new("git"), &error))?;
+    // The number of conflicts; what is above is an error of its own.
+    let conflicts = done
+        .status
+        .code()
+        .and_then(|code| usize::try_from(code).ok())
+        .filter(|code| *code < 128);
+    match (conflicts, String::from_utf8(done.stdout)) {
+        (Some(conflicts), Ok(text)) => Ok(Merged { text, conflicts }),
+        _ => Err(CommandError::input("`git merge-file` failed")),
     }
 }
 

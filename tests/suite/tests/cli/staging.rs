@@ -344,3 +344,52 @@ fn set_takes_certificate_pins_and_scope_from_the_environment() {
         "its scope is cluster-wide, wider than namespace-wide",
     );
 }
+
+#[test]
+fn git_merges_and_rebases_by_entry_and_shows_no_ciphertext() {
+    let checkout = Checkout::new();
+    let sealed = |entries: &str| checkout.bench.sealed(&secret(entries));
+    let base = sealed("a: one\nb: two\nc: three");
+    checkout.write("db.yaml", &base);
+    assert!(checkout.git("add -A") && checkout.git("commit -q -m base --no-verify"));
+    done(&checkout.seal(&["git", "install"]));
+    // Two branches change neighbouring entries; line by line they would conflict.
+    let line = |text: &str, entry: &str| {
+        let start = format!("    {entry}: ");
+        text.lines()
+            .find(|line| line.starts_with(&start))
+            .unwrap()
+            .to_owned()
+    };
+    let other = sealed("a: uno\nb: due\nc: tre");
+    let with = |entry: &str| base.replace(&line(&base, entry), &line(&other, entry));
+    for (branch, entry) in [("left", "a"), ("right", "b")] {
+        assert!(checkout.git(&format!("checkout -q -b {branch} main")));
+        checkout.write("db.yaml", with(entry));
+        assert!(checkout.git("commit -q -a -m x --no-verify"));
+    }
+    assert!(checkout.git("merge -q --no-edit left"));
+    let merged = checkout.bench.read("r/db.yaml");
+    assert_eq!(merged, with("a").replace(&line(&base, "b"), &line(&other, "b")));
+    assert!(checkout.git("checkout -q left") && checkout.git("rebase -q right~1"));
+    // A cherry-pick of a change to the same entry: a marker on that line alone.
+    assert!(checkout.git("checkout -q -b third main"));
+    checkout.write(
+        "db.yaml",
+        with("a").replace(&line(&other, "a"), &line(&sealed("a: un"), "a")),
+    );
+    assert!(checkout.git("commit -q -a -m x --no-verify"));
+    assert!(!checkout.git("cherry-pick left"));
+    let torn = checkout.bench.read("r/db.yaml");
+    assert_eq!(torn.matches("<<<<<<< ours\n    a: ").count(), 1, "{torn}");
+    assert!(
+        torn.contains(&line(&base, "b")) && torn.lines().count() == base.lines().count() + 4,
+        "{torn}"
+    );
+    assert!(checkout.git("cherry-pick --abort"));
+
+    let shown = checkout.seal(&["git", "textconv", "db.yaml"]);
+    let shown = done(&shown);
+    assert!(shown.contains("    a: sealed, ciphertext "), "{shown}");
+    assert!(!shown.contains("AQ"), "{shown}");
+}
