@@ -70,6 +70,14 @@ impl Allowed {
     /// Whether `namespace` may read the value at `path`.
     pub(crate) fn permits(&self, namespace: &str, path: &[&str]) -> bool {
         let Some(patterns) = &self.0 else { return true };
+        // What a service may take for another path than it is here (S12).
+        let is_plain = |segment: &&str| {
+            let odd = |character: char| matches!(character, '%' | '\\') || character.is_control();
+            !matches!(*segment, "" | "." | "..") && !segment.contains(odd)
+        };
+        if !path.iter().all(is_plain) {
+            return false;
+        }
         patterns.iter().any(|pattern| {
             let own = &pattern.segments;
             let fits = match pattern.below {

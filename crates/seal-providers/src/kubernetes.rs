@@ -199,7 +199,7 @@ impl Client {
     ) -> Result<Vec<String>, StoreError> {
         let call = self.call("list", "");
         let selector = objects::selector(labels)?;
-        let (mut names, mut next) = (Vec::new(), String::new());
+        let (mut names, mut next, mut pages) = (Vec::new(), String::new(), 0_usize);
         loop {
             let path = self.path(&format!("?limit={PAGE}{selector}{next}"));
             let body = self
@@ -211,7 +211,8 @@ impl Client {
             };
             let (page, more) = objects::names(&call, &body)?;
             names.extend(page);
-            if names.len() > MOST_FOUND {
+            pages += 1;
+            if names.len() > MOST_FOUND || pages > MOST_FOUND {
                 return Err(StoreError::Unsupported(
                     "there are more Secrets in that namespace than can be looked through",
                 ));

@@ -172,7 +172,12 @@ impl Client {
         }
         let value = match request.json_path.as_str() {
             "" => Plaintext::copied(&reply.body),
-            json_path => result::select(&call, &reply.body, json_path)?,
+            json_path => {
+                let (call, json_path) = (call.clone(), json_path.to_owned());
+                let select = move || result::select(&call, &reply.body, &json_path);
+                let selected = tokio::task::spawn_blocking(select).await;
+                selected.map_err(|_| StoreError::Closed)??
+            }
         };
         Ok(Answer::Value(Arc::new(SecretValue {
             content: Content::Whole(value),
