@@ -121,6 +121,12 @@ impl<T: Versioned + Clone> Known<T> {
         self.lock().all.get(key).cloned()
     }
 
+    /// Whether it was told that there is none any longer.
+    pub(crate) fn is_gone(&self, key: &Key) -> bool {
+        let state = self.lock();
+        state.gone.contains_key(key) && !state.all.contains_key(key)
+    }
+
     /// All that is known.
     pub(crate) fn all(&self) -> Vec<(Key, T)> {
         let state = self.lock();

@@ -248,7 +248,9 @@ impl<K: Grouped> State<K> {
         let history = self.history(&key, now);
         history.runs += 1;
         if history.runs > BURST {
-            if !self.due.contains_key(&key) {
+            // An appointment of next week is no reason to wait until then.
+            if self.due.get(&key).is_none_or(|at| *at > now + SPACING) {
+                self.stop_timer(&key);
                 self.set_timer(key, now + SPACING);
             }
             return;
@@ -348,6 +350,22 @@ mod tests {
         queue.done(&1, Again::OnChange);
         tokio::time::advance(2 * hour).await;
         assert_eq!(taken(&queue).await, None, "the appointment was overtaken");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn news_beyond_the_burst_wait_for_the_spacing_and_not_for_an_appointment() {
+        let queue = Queue::default();
+        let hour = Duration::from_secs(3600);
+        for _ in 0..=BURST {
+            queue.add(1, Lane::News);
+            while taken(&queue).await.is_some() {
+                queue.done(&1, Again::At(Instant::now() + hour));
+            }
+        }
+        queue.add(1, Lane::News);
+        assert_eq!(taken(&queue).await, None);
+        tokio::time::advance(SPACING).await;
+        assert_eq!(taken(&queue).await, Some(1));
     }
 
     #[tokio::test(start_paused = true)]

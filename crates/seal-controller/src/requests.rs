@@ -96,6 +96,12 @@ impl Requests {
             }
             return Ok(Again::At(Instant::now() + left));
         }
+        // Nobody waits for the answer any longer.
+        let made = asked.metadata.creation_timestamp.as_ref();
+        if made.is_some_and(|made| now.duration_since(made.0).unsigned_abs() > KEPT) {
+            reencryption::remove(&self.client, &asked).await?;
+            return Ok(Again::OnChange);
+        }
         let Some(keys) = self.keys.borrow().clone() else {
             return Ok(Again::AfterAPause);
         };

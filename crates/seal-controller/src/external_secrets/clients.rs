@@ -274,10 +274,11 @@ impl Clients {
 
     fn is_current(&self, made: &Made, store: &Store) -> bool {
         let fresh = !made.things.keys().any(Thing::is_unwatched) || made.made.elapsed() < UNWATCHED;
-        // What the watch has not told of is as it was read.
+        // What the watch has not told of is as it was read; what it buried is not.
+        let is_gone = |thing: &Thing| matches!(thing, Thing::Secret(key) if self.secrets.is_gone(key));
         let unchanged = |(thing, read): (&Thing, &Option<SecretVersion>)| {
             let told = self.version(thing);
-            told.is_none() || told == *read
+            (told.is_none() && !is_gone(thing)) || told == *read
         };
         made.edition == Edition::of(store) && fresh && made.things.iter().all(unchanged)
     }

@@ -17,7 +17,7 @@ use seal_cluster::object_entries::{Held, Holder, entries};
 use seal_cluster::service_account_tokens::{MINT, mint};
 use seal_core::Plaintext;
 use seal_engine::external_secret::boundary::{From, Place, read_from};
-use seal_engine::{Fault, FaultKind, SecretVersion, catalogue};
+use seal_engine::{Fault, SecretVersion, catalogue};
 use seal_providers::{JwtSource, StoreError, Trust};
 use zeroize::Zeroizing;
 
@@ -203,7 +203,8 @@ impl<'a> Credentials<'a> {
         let namespace = self.namespace(named)?;
         let found = self.held(holder, named, name).await?.entries.get(entry);
         let found = found.ok_or_else(|| {
-            of(&catalogue::CREDENTIAL_ENTRY_ABSENT, holder, &namespace, name).fact("key", entry)
+            let fault = Fault::new(&catalogue::CREDENTIAL_ENTRY_ABSENT);
+            about(fault, holder, &namespace, name).fact("key", entry)
         })?;
         Ok(found.duplicate())
     }
@@ -230,8 +231,10 @@ impl<'a> Credentials<'a> {
                 let found = found.map_err(|error| error.fault(deed))?;
                 let version = found.as_ref().map(|found| found.version.clone());
                 self.things.insert(thing, version);
-                let found =
-                    found.ok_or_else(|| of(&catalogue::CREDENTIAL_ABSENT, holder, &namespace, name))?;
+                let found = found.ok_or_else(|| {
+                    let fault = Fault::new(&catalogue::CREDENTIAL_ABSENT);
+                    about(fault, holder, &namespace, name)
+                })?;
                 Ok(unknown.insert(found))
             }
         }
@@ -245,8 +248,8 @@ impl<'a> Credentials<'a> {
     }
 }
 
-fn of(kind: &'static FaultKind, holder: Holder, namespace: &str, name: &str) -> Fault {
-    Fault::new(kind)
+fn about(fault: Fault, holder: Holder, namespace: &str, name: &str) -> Fault {
+    fault
         .fact("kind", holder.kind())
         .fact("namespace", namespace)
         .fact("name", name)

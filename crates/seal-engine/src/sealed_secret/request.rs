@@ -10,6 +10,9 @@ use seal_core::{CiphertextDigest, Fingerprint, RandomSource, Scope};
 
 use super::{Answers, reencrypt};
 
+// What Kubernetes allows for a key of a Secret.
+const LONGEST_NAME: usize = 253;
+
 /// What a request is known by: whoever reads the answer compares it with what he asked.
 pub fn input_digest(spec: &ReencryptionSpec) -> String {
     let text = serde_json::to_vec(spec).expect("texts are always JSON");
@@ -67,10 +70,17 @@ pub fn answer(
 
 // The label is made of the request's own namespace, whatever it asks for (S9).
 fn object(spec: &ReencryptionSpec, namespace: &str) -> Result<SealedSecret, String> {
-    let bytes: usize = spec.entries.values().map(String::len).sum();
-    if spec.entries.is_empty() || spec.entries.len() > MOST_ENTRIES || bytes > MOST_BYTES {
+    let bytes: usize = spec
+        .entries
+        .iter()
+        .map(|(entry, text)| entry.len() + text.len())
+        .sum();
+    let is_long = |entry: &String| entry.len() > LONGEST_NAME;
+    let (count, longest) = (spec.entries.len(), spec.entries.keys().any(is_long));
+    if count == 0 || count > MOST_ENTRIES || bytes > MOST_BYTES || longest {
         return Err(format!(
-            "a request has 1 to {MOST_ENTRIES} entries and at most {MOST_BYTES} bytes of them"
+            "a request has 1 to {MOST_ENTRIES} entries, at most {MOST_BYTES} bytes of them, and no name longer than \
+             {LONGEST_NAME}"
         ));
     }
     let scope: Scope = spec
@@ -81,6 +91,11 @@ fn object(spec: &ReencryptionSpec, namespace: &str) -> Result<SealedSecret, Stri
     object.metadata.namespace = Some(namespace.to_owned());
     object.metadata.annotations = annotations::scope_annotation(scope)
         .map(|annotation| BTreeMap::from([(annotation.to_owned(), "true".to_owned())]));
+    // The blob of old has no name.
+    if let (1, Some(blob)) = (count, spec.entries.get("")) {
+        object.spec.data = Some(blob.clone());
+        return Ok(object);
+    }
     let entries = spec.entries.iter();
     object.spec.encrypted_data = entries
         .map(|(entry, text)| (entry.clone(), Some(text.clone())))
@@ -193,6 +208,13 @@ mod tests {
         assert_eq!(answered(&spec, "prod", &ring).state, REFUSED);
         spec.entries = BTreeMap::from([("a".to_owned(), "A".repeat(MOST_BYTES + 1))]);
         assert_eq!(answered(&spec, "prod", &ring).state, REFUSED);
+        spec.entries = BTreeMap::from([("n".repeat(LONGEST_NAME + 1), "AAAA".to_owned())]);
+        let status = answered(&spec, "prod", &ring);
+        assert_eq!(status.state, REFUSED);
+        assert!(
+            !format!("{:?}", status.faults).contains("nnn"),
+            "it would be too large to be told"
+        );
         spec.entries.clear();
         assert_eq!(answered(&spec, "prod", &ring).state, REFUSED);
         let spec = ReencryptionSpec {
