@@ -103,9 +103,26 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// `text` on one line that no pipeline obeys: what strangers wrote may look like a command to it (S22).
+pub(crate) fn one_line(text: &str) -> String {
+    let line = printable(text).replace(['\n', '\t'], " ");
+    let start = line.trim_start();
+    match start.starts_with("::") || start.starts_with("##[") {
+        true => format!("./{start}"),
+        false => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_a_pipeline_obeys_is_printed() {
+        assert_eq!(one_line("a\n::add-mask::b"), "a ::add-mask::b");
+        assert_eq!(one_line(" ::stop-commands::x"), "./::stop-commands::x");
+        assert_eq!(one_line("##[group]\t"), "./##[group] ");
+    }
 
     #[test]
     fn nothing_that_a_terminal_obeys_is_printed() {

@@ -72,10 +72,7 @@ impl Work<'_> {
     }
 
     fn on(&self, source: &Source) -> Result<Outcome<Done>, CommandError> {
-        let file = match self.writes {
-            true => SealedFile::open(source)?,
-            false => SealedFile::read(source)?,
-        };
+        let file = SealedFile::read(source)?;
         let (stream, sealed) = match file.parse()? {
             Ok(all) => all,
             Err(why) => return Ok(Outcome::Skipped(why)),
@@ -87,7 +84,7 @@ impl Work<'_> {
             let texts = self.opener.reencrypt(&one)?;
             if self
                 .only
-                .is_some_and(|only| texts.key.is_some_and(|key| key != only))
+                .is_some_and(|only| !texts.items.is_empty() && texts.key != Some(only))
             {
                 return Err(
                     CommandError::key(format!("{}: another key seals meanwhile", one.shown))

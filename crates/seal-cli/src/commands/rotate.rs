@@ -30,7 +30,8 @@ pub(super) fn run(arguments: &RotateArguments, terminal: Terminal) -> Result<(),
     let cluster = &arguments.cluster;
     let ring = cluster::key_ring(cluster)?;
     pinned_by_nobody(ring.as_ref())?;
-    let under_way = ring.as_ref().and_then(word_of).filter(|_| !arguments.new);
+    let goes_on = |_: &&str| !arguments.new && (arguments.retire || !ring.as_ref().is_some_and(is_over));
+    let under_way = ring.as_ref().and_then(word_of).filter(goes_on);
     let opener = Opener::on_cluster(cluster, None, true)?;
     if arguments.plan {
         return plan(under_way, &opener, &sources, terminal);
@@ -45,11 +46,15 @@ pub(super) fn run(arguments: &RotateArguments, terminal: Terminal) -> Result<(),
         }
         None => format!("{WORD}{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ")),
     };
-    let keys = match under_way.is_some() && is_made(ring.as_ref(), &word) {
+    let resumes = under_way.is_some() && is_made(ring.as_ref(), &word);
+    let keys = match resumes {
         true => ring.and_then(|ring| ring.status).unwrap_or_default().keys,
         false => ask::renew_once(&word, cluster, terminal)?,
     };
     let target = primary(&keys)?;
+    if resumes {
+        terminal.tell("no new key is made: this goes on with the last rotation (--new begins another one)");
+    }
     terminal.tell(&format!("1. the key {target} seals (rotation {word})"));
     published(target, cluster)?;
     terminal.tell("2. it is published");
@@ -166,6 +171,13 @@ fn word_of(ring: &SealingKeyRing) -> Option<&str> {
 fn is_made(ring: Option<&SealingKeyRing>, word: &str) -> bool {
     let status = ring.and_then(|ring| ring.status.as_ref());
     status.is_some_and(|status| status.renewed.as_deref() == Some(word))
+}
+
+// The key that was made for it seals, and all others are retired.
+fn is_over(ring: &SealingKeyRing) -> bool {
+    let keys = ring.status.as_ref().map_or(&[][..], |status| &status.keys);
+    let done = word_of(ring).is_some_and(|word| is_made(Some(ring), word));
+    done && keys.iter().all(|key| key.primary || key.retired)
 }
 
 fn primary(keys: &[KeyStatus]) -> Result<Fingerprint, CommandError> {

@@ -218,6 +218,8 @@ fn quiet(folder: &Path) -> Command {
     }
     command
         .env("GIT_OPTIONAL_LOCKS", "0")
+        // Above whatever the checkout's own settings allow.
+        .env("GIT_ALLOW_PROTOCOL", "")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_NO_LAZY_FETCH", "1");
     command

@@ -7,7 +7,7 @@ use super::{Outcome, Row};
 use crate::arguments::BulkRendition;
 use crate::command_error::CommandError;
 use crate::output;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, one_line};
 
 /// What a command has to say of one file.
 pub(crate) trait Told {
@@ -64,7 +64,7 @@ pub(crate) fn account<T: Told>(
             if how.changes && how.output == BulkRendition::Human {
                 told.lines()
                     .iter()
-                    .for_each(|line| text.push_str(&format!("{line}\n")));
+                    .for_each(|line| text.push_str(&format!("{}\n", one_line(line))));
             }
         }
         // What is none of its business would bury the rest.

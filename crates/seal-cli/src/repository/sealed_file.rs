@@ -15,7 +15,6 @@ use crate::manifests::{self, Found, Kind, ManifestFile, Place};
 /// One file, as it was read.
 pub(crate) struct SealedFile {
     file: ManifestFile,
-    exclusive: Option<Exclusive>,
 }
 
 /// One SealedSecret of it.
@@ -27,20 +26,10 @@ pub(crate) struct Sealed {
 }
 
 impl SealedFile {
-    /// Reads `source` to look at it.
+    /// Reads `source`.
     pub(crate) fn read(source: &Source) -> Result<Self, CommandError> {
-        let (file, exclusive) = (ManifestFile::read(source.clone())?, None);
-        Ok(Self { file, exclusive })
-    }
-
-    /// Reads `source` to change it; no other run changes it meanwhile.
-    pub(crate) fn open(source: &Source) -> Result<Self, CommandError> {
-        let path = source.path().ok_or_else(|| {
-            CommandError::usage("files are changed where they stand; standard input is none")
-        })?;
-        let exclusive = Some(Exclusive::on(path));
         let file = ManifestFile::read(source.clone())?;
-        Ok(Self { file, exclusive })
+        Ok(Self { file })
     }
 
     /// Its documents and the SealedSecrets in them, or why it is none of the command's business.
@@ -80,11 +69,14 @@ impl SealedFile {
         Ok(Sealed { shown, object, place })
     }
 
-    /// Puts the changed text in the file's place.
+    /// Puts the changed text in the file's place, if it still is what was read: a cluster may have been waited
+    /// for, and nobody else's run waits for that.
     pub(crate) fn replace(&self, edits: Edits<'_, '_>) -> Result<(), CommandError> {
-        let exclusive = self.exclusive.as_ref().expect("it was opened to be changed");
+        let path = self.file.source.path().ok_or_else(|| {
+            CommandError::usage("files are changed where they stand; standard input is none")
+        })?;
         stays_beneath(&self.file.source)?;
-        self.file.replace(exclusive, edits)
+        self.file.replace(&Exclusive::on(path), edits)
     }
 }
 
@@ -92,9 +84,9 @@ impl Sealed {
     /// Puts `text` in the place of the sealed text of `entry`; an empty name is the legacy blob.
     pub(crate) fn put(&self, edits: &mut Edits<'_, '_>, entry: &str, text: &str) {
         let spec = self.place.path().key("spec");
-        let path = match entry {
-            "" => spec.key("data"),
-            entry => spec.key("encryptedData").key(entry),
+        let path = match self.object.spec.data.is_some() {
+            true => spec.key("data"),
+            false => spec.key("encryptedData").key(entry),
         };
         edits.set(self.place.document, &path, Value::from(text));
     }

@@ -11,6 +11,7 @@ use seal_document::{DuplicateKeys, Format, Limits, Position, Schema, Value};
 
 use crate::arguments::CertificateArguments;
 use crate::command_error::CommandError;
+use crate::file_system::others_can_write;
 use crate::input;
 
 /// Its name.
@@ -47,7 +48,9 @@ pub(crate) struct Allow {
 struct Globs(Gitignore);
 
 impl Settings {
-    /// The settings for `file`: those of the nearest folder above it that has some, within its checkout.
+    /// The settings for `file`: those of its checkout's topmost folder that has some, as a change to a folder below
+    /// must not take pins and scopes away (S3, S20). Without a checkout those of the nearest folder that nobody else
+    /// can write.
     pub(crate) fn of(file: &Path) -> Result<Option<Self>, CommandError> {
         let folder = match file.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -56,20 +59,24 @@ impl Settings {
         let Ok(folder) = fs::canonicalize(folder) else {
             return Ok(None);
         };
-        for folder in folder.ancestors() {
-            let path = folder.join(NAME);
-            // A link could lead to what somebody else wrote.
-            if fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
-                let bytes = input::read_file(&path, LIMIT)?;
-                return Self::read(&bytes, folder)
-                    .map(Some)
-                    .map_err(|error| error.about(&path.display().to_string()));
-            }
-            if folder.join(".git").exists() {
-                break;
-            }
-        }
-        Ok(None)
+        let top = folder.ancestors().find(|folder| folder.join(".git").exists());
+        // A link could lead to what somebody else wrote.
+        let stands =
+            |folder: &&Path| fs::symlink_metadata(folder.join(NAME)).is_ok_and(|found| found.is_file());
+        let within = |folder: &&Path| top.is_none_or(|top| folder.starts_with(top));
+        let mut standing = folder.ancestors().take_while(within).filter(stands);
+        let chosen = match top {
+            Some(_) => standing.last(),
+            None => standing.find(|folder| !others_can_write(folder)),
+        };
+        let Some(folder) = chosen else {
+            return Ok(None);
+        };
+        let path = folder.join(NAME);
+        let bytes = input::read_file(&path, LIMIT)?;
+        Self::read(&bytes, folder)
+            .map(Some)
+            .map_err(|error| error.about(&path.display().to_string()))
     }
 
     /// Reads them; everything that is not known is an error.
@@ -95,6 +102,13 @@ impl Settings {
         let reader = Reader { root, node };
         let top = reader.known(&value, &[], &["allowed-scopes", "check", "environments"])?;
         settings.allowed = reader.scopes(top, &[])?;
+        // What is taken for nothing would leave somebody without the pins that he wrote.
+        if value
+            .get("environments")
+            .is_some_and(|all| !all.is_null() && all.as_mapping().is_none())
+        {
+            return Err(reader.error(&["environments"], "it is a mapping of names to environments"));
+        }
         for (name, environment) in entries(value.get("environments")) {
             let at = ["environments", name];
             let keys = ["allowed-scopes", "certificate", "fingerprints", "paths"];
@@ -109,6 +123,12 @@ impl Settings {
         }
         if let Some(check) = value.get("check") {
             reader.known(check, &["check"], &["allow"])?;
+            if check
+                .get("allow")
+                .is_some_and(|all| !all.is_null() && all.as_sequence().is_none())
+            {
+                return Err(reader.error(&["check", "allow"], "it is a list"));
+            }
             let rows = check
                 .get("allow")
                 .and_then(Value::as_sequence)

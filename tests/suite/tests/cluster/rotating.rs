@@ -107,6 +107,14 @@ async fn a_repository_is_rotated_and_the_old_key_goes_once_the_cluster_has_it() 
         said.err()
     );
     assert_eq!(keys(namespace).await.len(), 2);
+    // That rotation is over: the next one is another.
+    let said = seal(&folder, ADMIN, &words("")).await;
+    assert_eq!(said.code, 0, "{}", said.err());
+    assert!(!said.err().contains("no new key is made"), "{}", said.err());
+    assert_eq!(keys(namespace).await.len(), 3);
+    let said = seal(&folder, ADMIN, &words("")).await;
+    assert!(said.err().contains("no new key is made"), "{}", said.err());
+    assert_eq!(keys(namespace).await.len(), 3);
     place.delete_secret("db3").await;
     place.secret("db3").await;
 }

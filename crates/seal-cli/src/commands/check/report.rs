@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::finding::Finding;
 use super::rules::{RULES, Severity};
 use crate::arguments::CheckRendition;
-use crate::terminal::printable;
+use crate::terminal::{one_line, printable};
 
 /// All that there is to say.
 #[derive(Default)]
@@ -93,7 +93,7 @@ fn human(report: &Report) -> String {
 
 // Nothing that a terminal obeys, and one line: logs of pipelines obey what stands at the beginning of one.
 fn line(text: &str) -> String {
-    format!("{}\n", printable(text).replace(['\n', '\t'], " "))
+    format!("{}\n", one_line(text))
 }
 
 fn at_home(file: &str) -> String {

@@ -1,6 +1,8 @@
 //! Who opens and seals anew: private keys from files, or a controller, which is asked by request objects where
 //! the cluster knows them and over HTTP where it does not.
 
+use std::sync::atomic::AtomicBool;
+
 use seal_core::{Fingerprint, KeyRing, SystemRandom};
 use seal_engine::sealed_secret::{Answers, Reencrypted, reencrypt};
 
@@ -109,6 +111,7 @@ impl Opener {
             runtime,
             client,
             elsewhere,
+            gave_up: AtomicBool::new(false),
         }))
     }
 

@@ -4,6 +4,7 @@
 //! An answer counts only on the very object that was created, and about what was asked (S9).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kube::api::{DeleteParams, PostParams, Preconditions};
@@ -32,26 +33,29 @@ pub(in crate::commands) struct Requests {
     pub(super) client: Client,
     /// For objects that open anywhere and name no namespace.
     pub(super) elsewhere: Namespace,
+    /// Whether one was not answered: then none will be.
+    pub(super) gave_up: AtomicBool,
 }
 
 impl Requests {
     /// New texts for what is not under the newest key.
     pub(super) fn reencrypt(&self, sealed: &Sealed) -> Result<Texts, CommandError> {
         let object = &sealed.object;
-        if object.spec.data.is_some() {
-            return Err(CommandError::input(format!(
-                "{}: its values are one sealed blob (spec.data)",
+        if self.gave_up.load(Ordering::Relaxed) {
+            return Err(CommandError::cluster(format!(
+                "{}: not asked, since the controller did not answer before",
                 sealed.shown
-            ))
-            .remedy("reencrypt it with private keys: --keys"));
+            )));
         }
+        let blob = object.spec.data.clone();
+        let blob = blob.map(|blob| BTreeMap::from([(String::new(), Some(blob))]));
         let namespace = object
             .metadata
             .namespace
             .as_deref()
             .unwrap_or(self.elsewhere.as_ref());
         let mut texts = Texts::default();
-        for entries in chunks(&object.spec.encrypted_data) {
+        for entries in chunks(blob.as_ref().unwrap_or(&object.spec.encrypted_data)) {
             let spec = ReencryptionSpec {
                 name: object.name_any(),
                 scope: annotations::scope(object.metadata.annotations.as_ref()).to_string(),
@@ -82,14 +86,24 @@ impl Requests {
         // By them controllers tell whose it is.
         request.metadata.labels = labels.cloned();
         let made = call(all.create(&PostParams::default(), &request), namespace).await?;
-        let answer = wait(&all, &made, namespace).await;
+        let answer = wait(&all, &made, namespace).await?;
+        self.gave_up.fetch_or(answer.is_none(), Ordering::Relaxed);
         // It holds nothing that is secret, and the controller takes away what is left over.
         let this_one = DeleteParams::default().preconditions(Preconditions {
             uid: made.uid(),
             resource_version: None,
         });
         drop(timeout(TIMEOUT, all.delete(&made.name_any(), &this_one)).await);
-        answer
+        answer.ok_or_else(|| {
+            CommandError::cluster(format!(
+                "the controller did not answer within {} seconds",
+                PATIENCE.as_secs()
+            ))
+            .remedy(
+                "see whether it runs and takes care of this namespace: `seal doctor`; an upstream controller is asked \
+                 with --via http",
+            )
+        })
     }
 }
 
@@ -97,7 +111,7 @@ async fn wait(
     all: &Api<Reencryption>,
     made: &Reencryption,
     namespace: &str,
-) -> Result<ReencryptionStatus, CommandError> {
+) -> Result<Option<ReencryptionStatus>, CommandError> {
     let (end, mut pause) = (Instant::now() + PATIENCE, FIRST_LOOK);
     let input = input_digest(&made.spec);
     while Instant::now() < end {
@@ -110,15 +124,10 @@ async fn wait(
             ));
         }
         if let Some(status) = standing.status.filter(|status| status.input == input) {
-            return Ok(status);
+            return Ok(Some(status));
         }
     }
-    Err(
-        CommandError::cluster(format!("the controller did not answer within {} seconds", PATIENCE.as_secs())).remedy(
-            "see whether it runs and takes care of this namespace: `seal doctor`; an upstream controller is asked with \
-             --via http",
-        ),
-    )
+    Ok(None)
 }
 
 async fn call<T>(work: impl Future<Output = kube::Result<T>>, namespace: &str) -> Result<T, CommandError> {
@@ -179,7 +188,14 @@ fn take(
             .unwrap_or_else(|| CommandError::key("it does not open").about(&sealed.shown));
         return Err(errors.fold(first, CommandError::and));
     }
-    texts.key = parse(status.key.as_ref());
+    let key = parse(status.key.as_ref());
+    if !texts.items.is_empty() && texts.key != key {
+        return Err(
+            CommandError::key(format!("{}: another key seals meanwhile", sealed.shown))
+                .remedy("run it again: it goes on towards the newest"),
+        );
+    }
+    texts.key = key;
     for (entry, old) in spec.entries {
         let text = status.entries.remove(&entry).filter(|text| *text != old);
         let before = parse(status.before.get(&entry));
