@@ -90,7 +90,7 @@ async fn every_granted_verb_is_used_and_every_call_is_granted() {
     let refused = plane().await.audit().all().await.unwrap().code(403);
     // Those are refused something on purpose.
     let meant = |user: &str| {
-        [":unarmed:", ":leaseless:", ":later:"]
+        [":unarmed:", ":leaseless:", ":later:", ":without-lease:"]
             .iter()
             .any(|name| user.contains(name))
     };
