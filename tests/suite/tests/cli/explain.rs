@@ -75,7 +75,7 @@ fn one_object_of_a_file_is_chosen_by_number_or_by_name() {
     refused(
         &bench.seal_with("explain - --document 3", both),
         3,
-        "no SealedSecret is document 3",
+        "no SealedSecret or ExternalSecret is document 3",
     );
 }
 

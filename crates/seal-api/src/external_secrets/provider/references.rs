@@ -38,6 +38,8 @@ impl StoreProvider {
         for (name, block) in &self.0 {
             walk(name.clone(), "", block, &mut found);
         }
+        // However the block was written down.
+        found.sort_by(|one, other| one.field.cmp(&other.field));
         found
     }
 }
