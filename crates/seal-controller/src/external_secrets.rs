@@ -2,6 +2,7 @@
 //!
 //! What should be done is the engine's to say, how a store is asked `seal-providers`' to know.
 
+mod bring;
 mod clients;
 mod cluster;
 mod credentials;
@@ -15,6 +16,7 @@ mod reconcile;
 mod rooms;
 mod start;
 mod stores;
+mod tell;
 mod turns;
 mod validate;
 mod vault;

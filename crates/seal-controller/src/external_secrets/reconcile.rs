@@ -3,35 +3,25 @@
 //! Deciding is the engine's and sending `seal-cluster`'s; this is the order in which they are asked.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use seal_api::Secret;
-use seal_api::external_secrets::names::{EXTERNAL_SECRET_FINALIZER, READY};
+use seal_api::external_secrets::names::{READY, SECRET_DELETED};
 use seal_api::external_secrets::{CreationPolicy, DeletionPolicy, ExternalSecret, StoreRef};
-use seal_cluster::apply::{Applied, apply, version};
-use seal_cluster::call::{CallError, Deed};
-use seal_cluster::finalizers::{FINALIZER, remove_finalizer};
-use seal_cluster::status::write_status;
-use seal_engine::external_secret::hash::{field_manager, synced_resource_version};
-use seal_engine::external_secret::outcome::{
-    Done, Kept, Outcome, Stage, Written, event_of, event_of_failure, status,
-};
-use seal_engine::external_secret::{
-    Emptied, Refresh, RefreshRules, Target, emptied, failed_entries, faults as faults_of, is_as_left,
-    is_left_over, plan, refresh, stores, target as target_of,
-};
-use seal_engine::{Event, Fault, FaultClass, Record, Retry, SecretVersion, Step, catalogue};
+use seal_cluster::apply::version;
+use seal_engine::external_secret::outcome::{Done, Outcome, Stage};
+use seal_engine::external_secret::{Refresh, RefreshRules, faults as faults_of, is_as_left, refresh, stores};
+use seal_engine::{Event, Fault, FaultClass, Record, Retry, SecretVersion, catalogue};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use super::ExternalSecrets;
+use super::bring::target;
 use super::dependents::Thing;
 use super::generators::{self, Refreshed};
 use super::prepare::{Prepared, prepare};
 use super::stores::key_of;
-use super::{ExternalSecrets, Memory, Seen};
 use crate::known::Key;
 use crate::metrics::external_secrets::Look;
 use crate::queue::{Again, Lane};
@@ -39,22 +29,23 @@ use crate::workers::Reconcile;
 
 // However short an interval its author writes down, an object is not looked at more often than this.
 pub(super) const SHORTEST: Duration = Duration::from_secs(1);
-// Between looking and writing somebody else may write; more often than this is a quarrel.
-const LOOKS: usize = 4;
 
 /// What one attempt came to.
-struct Attempt {
-    outcome: Outcome,
-    record: Option<Record>,
+pub(super) struct Attempt {
+    /// As it is told.
+    pub(super) outcome: Outcome,
+    /// What is to be remembered.
+    pub(super) record: Option<Record>,
     /// Whether values were fetched.
-    fetched: bool,
+    pub(super) fetched: bool,
     /// Whether a Secret stands.
-    stands: bool,
-    news: Vec<Event>,
+    pub(super) stands: bool,
+    /// What happened on the way.
+    pub(super) news: Vec<Event>,
 }
 
 impl Attempt {
-    fn of(outcome: Outcome) -> Self {
+    pub(super) fn of(outcome: Outcome) -> Self {
         Self {
             outcome,
             record: None,
@@ -64,7 +55,7 @@ impl Attempt {
         }
     }
 
-    fn failed(stage: Stage, faults: Vec<Fault>) -> Self {
+    pub(super) fn failed(stage: Stage, faults: Vec<Fault>) -> Self {
         Self::of(Outcome::Failed(stage, faults))
     }
 }
@@ -285,7 +276,8 @@ impl ExternalSecrets {
         }
     }
 
-    fn record(&self, object: &ExternalSecret, secret: SecretVersion, now: Timestamp) -> Record {
+    /// What is to be remembered of a Secret, without its content.
+    pub(super) fn record(&self, object: &ExternalSecret, secret: SecretVersion, now: Timestamp) -> Record {
         let none = std::collections::BTreeMap::new();
         Record::new(object, secret, now, &none, Vec::new(), &self.installation)
     }
@@ -387,278 +379,11 @@ impl ExternalSecrets {
         attempt.news.splice(0..0, told);
         attempt
     }
-
-    // We put no finalizer on anything. Upstream did, and waits for nobody else to take it off.
-    async fn let_go(&self, object: &ExternalSecret) -> Result<(), Fault> {
-        let finalizers = object.metadata.finalizers.iter().flatten();
-        if !finalizers
-            .into_iter()
-            .any(|finalizer| finalizer == EXTERNAL_SECRET_FINALIZER)
-        {
-            return Ok(());
-        }
-        if object.spec.deletion_policy() == DeletionPolicy::Delete {
-            let standing = self.look(&target(object)).await?;
-            if let (Emptied::Delete, Some(standing)) = (emptied(object, standing.as_ref()), standing) {
-                self.delete(&standing).await?;
-            }
-        }
-        let removed =
-            remove_finalizer::<ExternalSecret>(&self.client, &object.metadata, EXTERNAL_SECRET_FINALIZER);
-        match removed.await {
-            Err(error) if !error.is_not_found() => Err(error.fault(FINALIZER)),
-            _ => Ok(()),
-        }
-    }
-
-    async fn delete(&self, secret: &Secret) -> Result<(), Fault> {
-        match self.secrets_api.delete(secret).await {
-            Err(error) if !error.is_not_found() => Err(error.fault(Deed {
-                verb: "delete",
-                resource: "secrets",
-            })),
-            _ => Ok(()),
-        }
-    }
-
-    // What it was called before goes, once what it is called now stands.
-    async fn clear_away(&self, object: &ExternalSecret) -> Result<(), Fault> {
-        let bound = object.status.as_ref().and_then(|status| status.binding.as_ref());
-        let former = bound.map(|binding| binding.name.as_str()).unwrap_or_default();
-        if former.is_empty() || former == object.target_name() {
-            return Ok(());
-        }
-        let key = Key {
-            name: former.into(),
-            ..target(object)
-        };
-        match self.look(&key).await? {
-            Some(secret) if is_left_over(object, &secret.metadata) => self.delete(&secret).await,
-            _ => Ok(()),
-        }
-    }
-
-    // Makes the Secret what it should be.
-    async fn bring(
-        &self,
-        object: &ExternalSecret,
-        desired: Secret,
-        record: Option<Record>,
-        rendered: Timestamp,
-    ) -> Attempt {
-        let target = target(object);
-        let standing = self.secrets.find(&target);
-        // What the store has is what was left, and nobody touched it since.
-        if let (Some(record), Some(standing)) = (&record, &standing)
-            && record.secret == *standing
-            && record.is_about(object, &self.installation)
-            && record.has_content_of(&desired, object, &self.installation)
-        {
-            let mut attempt = Attempt::of(Outcome::Done(Done::Synced));
-            attempt.stands = true;
-            return attempt;
-        }
-        let secrets = self
-            .secrets_api
-            .clone()
-            .as_manager(&field_manager(&object.name_any()));
-        // Where the watch knows of no Secret there is none to read; if that is outdated, creating tells. Of one that
-        // stood before anybody took an interest in it, the watch does not tell either, and merging creates nothing.
-        let mut look = standing.is_some() || object.spec.creation_policy() == CreationPolicy::Merge;
-        let mut outdated = None;
-        for _ in 0..LOOKS {
-            let there = match look {
-                true => match self.look(&target).await {
-                    Ok(there) => there,
-                    Err(fault) => return Attempt::failed(Stage::Update, vec![fault]),
-                },
-                false => None,
-            };
-            look = true;
-            let step = match target_of(object, there.as_ref()) {
-                Target::Write(ownership) => plan(object, desired.duplicate(), there.as_ref(), ownership),
-                Target::Wait => return Attempt::of(Outcome::Done(Done::Missing)),
-                Target::Nothing => return Attempt::of(Outcome::Done(Done::Synced)),
-                Target::Refuse(fault) => Step::Refuse(fault),
-            };
-            if let Step::Refuse(fault) = step {
-                return Attempt::failed(stage_of(&fault), vec![fault]);
-            }
-            let written = match &step {
-                Step::Create(_) => Some(Written::Created),
-                Step::Replace(_) => Some(Written::Updated),
-                Step::Leave | Step::Refuse(_) => None,
-            };
-            match apply(&secrets, step, there.as_ref()).await {
-                Applied::Done(version) => {
-                    self.secrets.enter(&target, version.clone());
-                    let record = self.record(object, version, rendered);
-                    let mut attempt = Attempt::of(Outcome::Done(Done::Synced));
-                    attempt.record = Some(record.of_content(&desired, object, &self.installation));
-                    attempt.stands = true;
-                    attempt.news.extend(written.map(event_of));
-                    return attempt;
-                }
-                Applied::Outdated(fault) => outdated = Some(fault),
-                Applied::Failed(fault) => return Attempt::failed(Stage::Update, vec![fault]),
-            }
-        }
-        let fault = outdated.unwrap_or_else(|| Fault::new(&catalogue::CONFLICT));
-        Attempt::failed(Stage::Update, vec![fault])
-    }
-
-    // The store has nothing any more.
-    async fn without(&self, object: &ExternalSecret) -> Attempt {
-        let standing = match self.look(&target(object)).await {
-            Ok(standing) => standing,
-            Err(fault) => return Attempt::failed(Stage::Deletion, vec![fault]),
-        };
-        let mut attempt = Attempt::of(Outcome::Done(Done::Deleted));
-        match (emptied(object, standing.as_ref()), standing) {
-            (Emptied::Retain | Emptied::Write, standing) => {
-                attempt.outcome = Outcome::Done(Done::Retained);
-                attempt.stands = standing.is_some();
-            }
-            (Emptied::Refuse(fault), _) => return Attempt::failed(Stage::Deletion, vec![fault]),
-            (Emptied::Delete, Some(standing)) => {
-                if let Err(fault) = self.delete(&standing).await {
-                    return Attempt::failed(Stage::Deletion, vec![fault]);
-                }
-                attempt.news.push(event_of(Written::Deleted));
-            }
-            (Emptied::Gone | Emptied::Delete, _) => {}
-        }
-        attempt
-    }
-
-    async fn look(&self, target: &Key) -> Result<Option<Secret>, Fault> {
-        let deed = Deed {
-            verb: "get",
-            resource: "secrets",
-        };
-        let found = self.secrets_api.find(&target.namespace, &target.name).await;
-        let found = found.map_err(|error| error.fault(deed))?;
-        if let Some(found) = &found {
-            self.secrets.enter(target, version(found));
-        }
-        Ok(found)
-    }
-
-    // The object with the status that was written last, which the watch may not have told yet.
-    fn as_remembered(&self, key: &Key, object: &ExternalSecret) -> ExternalSecret {
-        let mut object = object.clone();
-        if let Some(status) = self.memory().get(key).and_then(|memory| memory.status.clone())
-            && object.status.is_none()
-        {
-            object.status = Some(status);
-        }
-        object
-    }
-
-    // The one in memory first: it is newer where the status could not be written.
-    fn authentic_record(&self, key: &Key, object: &ExternalSecret) -> Option<Record> {
-        let told = object.status.as_ref().and_then(|status| status.record.as_deref());
-        let told = told.and_then(|record| serde_json::from_str(record).ok());
-        let remembered = self.memory().get(key).and_then(|memory| memory.record.clone());
-        let records = [remembered, told];
-        records
-            .into_iter()
-            .flatten()
-            .find(|record: &Record| record.is_authentic(object, &self.installation))
-    }
-
-    async fn take_over(&self, key: &Key, seen: &Arc<Seen>, record: Record, lane: Lane, now: Timestamp) {
-        let mut attempt = Attempt::of(Outcome::Done(Done::Synced));
-        attempt.record = Some(record);
-        attempt.stands = true;
-        self.tell(key, seen, &attempt, lane, now).await;
-    }
-
-    // Status after the deed, events after status. Whether it worked.
-    async fn tell(&self, key: &Key, seen: &Arc<Seen>, attempt: &Attempt, lane: Lane, now: Timestamp) -> bool {
-        let object = &seen.object;
-        let previous = object.status.as_ref();
-        let kept = Kept {
-            record: attempt.record.as_ref(),
-            refreshed: attempt.fetched.then_some(now),
-            synced_version: attempt.fetched.then(|| synced_resource_version(&object.metadata)),
-            binding: attempt.stands.then(|| object.target_name()),
-            failed_entries: match &attempt.outcome {
-                Outcome::Failed(_, faults) => failed_entries(&object.spec, faults),
-                Outcome::Done(_) => Vec::new(),
-            },
-        };
-        let current = status(previous, &attempt.outcome, kept, now);
-        if let Some(record) = &attempt.record {
-            self.memory().entry(key.clone()).or_default().record = Some(record.clone());
-        }
-        let _turn = match previous != Some(&current) || !attempt.news.is_empty() {
-            true => Some(self.turns.call(lane).await),
-            false => None,
-        };
-        if previous != Some(&current) {
-            match write_status::<ExternalSecret>(&self.client, &object.metadata, &current).await {
-                Ok(metadata) => {
-                    let mut object = object.clone();
-                    object.metadata = metadata;
-                    object.metadata.managed_fields = None;
-                    object.status = Some(current.clone());
-                    let readable = seen.readable;
-                    self.objects.update(key, Arc::new(Seen { object, readable }));
-                    self.memory().remove(key);
-                }
-                // Gone, or changed: the watch brings it up again; its record is in memory.
-                Err(error) if error.is_not_found() => return true,
-                Err(CallError::NotLeading(_)) => return false,
-                Err(error) => {
-                    warn!(key = %key, %error, "the status could not be written");
-                    return false;
-                }
-            }
-        }
-        let failure = match &attempt.outcome {
-            Outcome::Failed(_, faults) => event_of_failure(previous, &current, faults),
-            Outcome::Done(_) => None,
-        };
-        for news in attempt.news.iter().chain(&failure) {
-            if news.warning {
-                warn!(key = %key, reason = news.reason, "{}", news.message);
-            } else {
-                info!(key = %key, reason = news.reason, "{}", news.message);
-            }
-            if let Err(error) = self.events.tell(object, news, now).await {
-                debug!(key = %key, %error, "an event was not told");
-            }
-        }
-        true
-    }
-
-    fn memory(&self) -> MutexGuard<'_, std::collections::HashMap<Key, Memory>> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn stage_of(fault: &Fault) -> Stage {
-    let is = |kind: &'static seal_engine::FaultKind| std::ptr::eq(fault.kind, kind);
-    if is(&catalogue::STANDING_IMMUTABLE) {
-        Stage::Immutable
-    } else if is(&catalogue::OWNED_BY_ANOTHER) {
-        Stage::Ownership
-    } else {
-        Stage::Update
-    }
 }
 
 fn is_deleted(object: &ExternalSecret) -> bool {
     let conditions = object.status.iter().flat_map(|status| &status.conditions);
-    conditions.into_iter().any(|condition| {
-        condition.reason.as_deref() == Some(seal_api::external_secrets::names::SECRET_DELETED)
-    })
-}
-
-fn target(object: &ExternalSecret) -> Key {
-    Key {
-        namespace: object.namespace().unwrap_or_default().into(),
-        name: object.target_name().into(),
-    }
+    conditions
+        .into_iter()
+        .any(|condition| condition.reason.as_deref() == Some(SECRET_DELETED))
 }
