@@ -4,6 +4,8 @@
 
 mod inspect;
 mod open;
+#[cfg(test)]
+mod props;
 mod reencrypt;
 pub mod request;
 mod rotate;

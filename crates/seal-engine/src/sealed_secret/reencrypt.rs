@@ -119,30 +119,14 @@ fn defect(what: &str) -> Vec<Fault> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-    use seal_api::{Secret, annotations};
-    use seal_core::{KeySize, Plaintext, PrivateKey, Scope, SystemRandom};
+    use seal_api::annotations;
+    use seal_core::{Scope, SystemRandom};
 
     use super::*;
-    use crate::sealed_secret::{open, seal, sealed_with};
+    use crate::sealed_secret::props::{ring, sealed};
+    use crate::sealed_secret::{open, sealed_with};
 
-    fn ring() -> KeyRing {
-        let key = || PrivateKey::generate(KeySize::Bits2048).unwrap();
-        let at = |second| Timestamp::from_second(second).unwrap();
-        KeyRing::new(vec![RingKey::new(key(), at(1)), RingKey::new(key(), at(2))]).unwrap()
-    }
-
-    fn sealed(key: &RingKey, scope: Scope) -> SealedSecret {
-        let mut secret = Secret::default();
-        secret.metadata.name = Some("db".to_owned());
-        secret.metadata.namespace = Some("prod".to_owned());
-        for (entry, value) in [("a", "1"), ("b", "")] {
-            secret
-                .data
-                .insert(entry.to_owned(), Plaintext::copied(value.as_bytes()));
-        }
-        seal(&secret, key.private().public(), scope, false, &mut SystemRandom).unwrap()
-    }
+    const ENTRIES: &[(&str, &str)] = &[("a", "1"), ("b", "")];
 
     #[test]
     fn what_the_target_opens_stays_and_the_rest_is_sealed_to_it() {
@@ -152,8 +136,12 @@ mod tests {
         };
         let (new, old) = (&ring.keys()[0], &ring.keys()[1]);
         for scope in Scope::ALL {
-            let mut object = sealed(old, scope);
-            let fresh = sealed(new, scope).spec.encrypted_data.remove("b").unwrap();
+            let mut object = sealed(old, scope, ENTRIES);
+            let fresh = sealed(new, scope, ENTRIES)
+                .spec
+                .encrypted_data
+                .remove("b")
+                .unwrap();
             object.spec.encrypted_data.insert("b".to_owned(), fresh);
             let mut done = reencrypt(&object, &answers, new.fingerprint(), &mut SystemRandom).unwrap();
             assert_eq!(
@@ -192,7 +180,7 @@ mod tests {
             sealing_keys: Some(&ring),
         };
         let (new, old) = (&ring.keys()[0], &ring.keys()[1]);
-        let mut object = sealed(old, Scope::Strict);
+        let mut object = sealed(old, Scope::Strict, ENTRIES);
         let claim = |(entry, text): (&String, &Option<String>)| {
             sealed_with([(entry.as_str(), new.fingerprint(), text.as_deref().unwrap())])
         };
@@ -208,7 +196,7 @@ mod tests {
         let answers = Answers {
             sealing_keys: Some(&ring),
         };
-        let mut object = sealed(&ring.keys()[1], Scope::Strict);
+        let mut object = sealed(&ring.keys()[1], Scope::Strict, ENTRIES);
         object
             .spec
             .encrypted_data

@@ -105,26 +105,18 @@ fn object(spec: &ReencryptionSpec, namespace: &str) -> Result<SealedSecret, Stri
 
 #[cfg(test)]
 mod tests {
-    use seal_api::Secret;
-    use seal_core::{KeyRing, KeySize, Plaintext, PrivateKey, RingKey, SystemRandom};
+    use seal_core::{KeyRing, SystemRandom};
 
     use super::*;
-    use crate::sealed_secret::{Opening, open, seal};
-
-    fn ring() -> KeyRing {
-        let key = || PrivateKey::generate(KeySize::Bits2048).unwrap();
-        let at = |second| Timestamp::from_second(second).unwrap();
-        KeyRing::new(vec![RingKey::new(key(), at(1)), RingKey::new(key(), at(2))]).unwrap()
-    }
+    use crate::sealed_secret::props::{ring, sealed};
+    use crate::sealed_secret::{Opening, open};
 
     fn asked(ring: &KeyRing, scope: Scope) -> ReencryptionSpec {
-        let mut secret = Secret::default();
-        secret.metadata.name = Some("db".to_owned());
-        secret.metadata.namespace = Some("prod".to_owned());
-        secret.data.insert("a".to_owned(), Plaintext::copied(b"1"));
-        let oldest = ring.keys().last().unwrap().private().public();
-        let sealed = seal(&secret, oldest, scope, false, &mut SystemRandom).unwrap();
-        let entries = sealed.spec.encrypted_data.into_iter();
+        let oldest = ring.keys().last().unwrap();
+        let entries = sealed(oldest, scope, &[("a", "1")])
+            .spec
+            .encrypted_data
+            .into_iter();
         ReencryptionSpec {
             name: "db".to_owned(),
             scope: scope.to_string(),

@@ -68,23 +68,17 @@ pub fn rotate(
 mod tests {
     use std::collections::BTreeMap;
 
-    use jiff::Timestamp;
     use seal_api::TemplateMetadata;
-    use seal_core::{KeyRing, KeySize, Plaintext, PrivateKey, RingKey, Scope, SystemRandom};
+    use seal_core::{KeyRing, Plaintext, Scope, SystemRandom};
 
     use super::*;
+    use crate::sealed_secret::props::ring;
 
     const HOW: Opening<'static> = Opening {
         accept_legacy: true,
         diagnose_scope: false,
         hints: None,
     };
-
-    fn ring() -> KeyRing {
-        let key = || PrivateKey::generate(KeySize::Bits2048).unwrap();
-        let at = |second| Timestamp::from_second(second).unwrap();
-        KeyRing::new(vec![RingKey::new(key(), at(1)), RingKey::new(key(), at(2))]).unwrap()
-    }
 
     fn sealed(ring: &KeyRing, scope: Scope) -> SealedSecret {
         let mut secret = Secret::default();
