@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use seal_api::{Condition, SealedSecret};
 use seal_engine::{FaultClass, FaultKind, catalogue};
 
@@ -11,21 +12,21 @@ use crate::report::{Check, ago};
 
 const ABOUT_TARGET: &str = "failed update: ";
 
+/// That an object of any kind is on its way out, and who holds it.
+pub(super) fn deletion(metadata: &ObjectMeta, now: Timestamp) -> Option<Check> {
+    let deleted = metadata.deletion_timestamp.as_ref()?;
+    let holders = metadata.finalizers.clone().unwrap_or_default().join(", ");
+    let what = format!(
+        "it was deleted {}, and waits for its finalizers: {holders}",
+        ago(now, deleted.0)
+    );
+    let check = Check::warning("deletion", what).code("being-deleted");
+    Some(check.remedy("whoever set them has to remove them"))
+}
+
 /// What the conditions come to.
 pub(super) fn checks(object: &SealedSecret, now: Timestamp) -> Vec<Check> {
-    let mut checks = Vec::new();
-    if let Some(deleted) = &object.metadata.deletion_timestamp {
-        let holders = object.metadata.finalizers.clone().unwrap_or_default().join(", ");
-        let what = format!(
-            "it was deleted {}, and waits for its finalizers: {holders}",
-            ago(now, deleted.0)
-        );
-        checks.push(
-            Check::warning("deletion", what)
-                .code("being-deleted")
-                .remedy("whoever set them has to remove them"),
-        );
-    }
+    let mut checks: Vec<Check> = deletion(&object.metadata, now).into_iter().collect();
     let Some(synced) = condition(object, "Synced") else {
         let check = Check::warning("Synced", "no controller has looked at it yet")
             .code("not-seen")

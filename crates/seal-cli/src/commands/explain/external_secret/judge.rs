@@ -15,6 +15,7 @@ use seal_engine::external_secret::{
 };
 use seal_engine::{Fault, Onto, Record, catalogue};
 
+use super::super::conditions::deletion;
 use super::{Facts, Surroundings, credentials, stores, values};
 use crate::controller::told::External;
 use crate::report::{Check, Report, Section, State, ago};
@@ -160,19 +161,7 @@ pub(super) fn recognised(check: Check, line: &str) -> Check {
 }
 
 fn ready(object: &ExternalSecret, surroundings: &Surroundings, told: &Told, now: Timestamp) -> Vec<Check> {
-    let mut checks = Vec::new();
-    if let Some(deleted) = &object.metadata.deletion_timestamp {
-        let holders = object.metadata.finalizers.clone().unwrap_or_default().join(", ");
-        let what = format!(
-            "it was deleted {}, and waits for its finalizers: {holders}",
-            ago(now, deleted.0)
-        );
-        checks.push(
-            Check::warning("deletion", what)
-                .code("being-deleted")
-                .remedy("whoever set them has to remove them"),
-        );
-    }
+    let mut checks: Vec<Check> = deletion(&object.metadata, now).into_iter().collect();
     let Some(ready) = condition(object) else {
         let check = match &surroundings.external {
             Some(External::Off) => Check::failed(
