@@ -321,6 +321,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_deleted_is_gone_and_what_nobody_told_of_is_not() {
+        let known = Known::default();
+        assert!(!known.is_gone(&key("a")));
+        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("7"))), all);
+        assert!(!known.is_gone(&key("a")));
+        known.take_in(&Scope::Cluster, Event::Delete((key("a"), at("8"))), all);
+        assert!(known.is_gone(&key("a")));
+        known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("9"))), all);
+        assert!(!known.is_gone(&key("a")));
+    }
+
+    #[test]
     fn the_answer_to_a_change_does_not_bring_back_what_was_deleted_meanwhile() {
         let known = Known::default();
         known.take_in(&Scope::Cluster, Event::Apply((key("a"), at("7"))), all);

@@ -235,6 +235,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_service_may_take_for_another_path_is_allowed_by_no_list() {
+        let patterns = ["{{namespace}}/**", "{{namespace}}/*/*"];
+        assert!(permits(&patterns, "team-a/app/db"));
+        for path in [
+            "team-a/../team-b/db",
+            "team-a/./db",
+            "team-a//db",
+            "team-a/%2e%2e/db",
+            "team-a/a\\b/db",
+            "team-a/a\nb/db",
+            "team-a/..",
+        ] {
+            assert!(!permits(&patterns, path), "{path:?}");
+        }
+    }
+
+    #[test]
     fn namespace_is_compared_and_never_a_pattern() {
         let patterns = allowed(&["secret/{{namespace}}/*"]);
         assert!(patterns.permits("team-a", &segments("secret/team-a/db")));

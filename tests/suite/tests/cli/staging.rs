@@ -301,6 +301,19 @@ fn settings_say_what_is_allowed_where_in_the_folder_and_in_the_index() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    // Whoever changes a folder below takes no pins and scopes away (S3, S20).
+    checkout.write("dev/.seal.yaml", "allowed-scopes: [strict]\n");
+    assert_eq!(done(&checkout.seal(&["config", "explain", "dev/new.yaml"])), said);
+    for (nonsense, complaint) in [
+        (
+            "environments: [dev]\n",
+            "it is a mapping of names to environments",
+        ),
+        ("check: {allow: {rule: x}}\n", "it is a list"),
+    ] {
+        checkout.write(".seal.yaml", nonsense);
+        refused(&checkout.seal(&["config", "explain", "x.yaml"]), 3, complaint);
+    }
     checkout.write(".seal.yaml", "enviroments: {}\n");
     refused(
         &checkout.seal(&["config", "explain", "x.yaml"]),
