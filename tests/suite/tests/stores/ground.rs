@@ -365,24 +365,42 @@ impl Place {
 
     /// Reason and message of `Ready`, once it is of that status.
     pub(crate) async fn ready(&self, name: &str, status: &str) -> (String, String) {
-        let what = format!("{}/{name} to be Ready={status}", self.name);
+        let (_, reason, message) = self.ready_as(name, &[status]).await;
+        (reason, message)
+    }
+
+    /// Status, reason and message of `Ready`, once it is one of those.
+    pub(crate) async fn ready_as(&self, name: &str, statuses: &[&str]) -> (String, String, String) {
+        let what = format!("{}/{name} to be Ready={}", self.name, statuses.join(" or "));
         let found = wait_for(&what, SOON, async || {
             let object = self.objects().get(name).await?;
             let conditions = object.status.into_iter().flat_map(|status| status.conditions);
             let ready = conditions
                 .into_iter()
-                .find(|condition| condition.kind == "Ready" && condition.status == status);
-            Ok(ready.map(|ready| {
-                (
-                    ready.reason.unwrap_or_default(),
-                    ready.message.unwrap_or_default(),
-                )
-            }))
+                .find(|condition| condition.kind == "Ready" && statuses.contains(&condition.status.as_str()));
+            let Some(ready) = ready else { return Ok(None) };
+            let (reason, message) = (
+                ready.reason.unwrap_or_default(),
+                ready.message.unwrap_or_default(),
+            );
+            let answered = !self.misses_what_is_there(&message).await?;
+            Ok(answered.then_some((ready.status, reason, message)))
         });
         match found.await {
             Ok(ready) => ready,
             Err(error) => panic!("{error}; {}", ground().await.controller.log()),
         }
+    }
+
+    /// Whether the answer is from before the store was seen: objects and stores come by two watches.
+    async fn misses_what_is_there(&self, message: &str) -> kube::Result<bool> {
+        for kind in ["SecretStore", "ClusterSecretStore"] {
+            let missed = message.split_once(&format!(" {kind}.external-secrets.io \""));
+            if let Some((name, _)) = missed.and_then(|(_, rest)| rest.split_once("\" not found")) {
+                return Ok(self.dynamic(kind).get_opt(name).await?.is_some());
+            }
+        }
+        Ok(false)
     }
 
     /// The message of `Ready`, once these words are in it.

@@ -26,14 +26,9 @@ async fn case_18_and_22_what_did_not_change_is_not_written() {
     place.external("merged", merged).await;
     let own = place.holds("own", "a", "one").await;
     let shared = place.holds("shared", "a", "one").await;
-    let first = place
-        .objects()
-        .get("own")
-        .await
-        .unwrap()
-        .status
-        .unwrap()
-        .refresh_time;
+    place.ready("own", "True").await;
+    let first = place.objects().get("own").await.unwrap();
+    let first = first.status.unwrap().refresh_time;
     let reads = place.reads("app").await;
     place
         .object_that("own", |object| {

@@ -48,13 +48,8 @@ async fn let_in(ground: &Ground, place: &Place) -> bool {
     place.create("ClusterSecretStore", &place.name, store).await;
     let spec = json!({"secretStoreRef": {"name": place.name, "kind": "ClusterSecretStore"}, "data": data("switches/app")});
     place.external("within", spec).await;
-    let ready = wait_for("the object to be judged", SOON, async || {
-        let object = place.objects().get("within").await?;
-        let conditions = object.status.into_iter().flat_map(|status| status.conditions);
-        let ready = conditions.into_iter().find(|condition| condition.kind == "Ready");
-        Ok(ready.map(|ready| (ready.status == "True", ready.message.unwrap_or_default())))
-    });
-    let (ready, message) = ready.await.unwrap();
+    let (ready, _, message) = place.ready_as("within", &["True", "False"]).await;
+    let ready = ready == "True";
     assert!(ready || message.contains("denied by spec.condition"), "{message}");
     ready
 }
