@@ -11,6 +11,7 @@ mod fake;
 mod gather;
 mod generators;
 mod kubernetes;
+mod outages;
 mod prepare;
 mod reconcile;
 mod rooms;

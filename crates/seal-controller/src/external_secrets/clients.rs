@@ -18,6 +18,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::credentials::{Audience, Credentials, Interest, Lacking};
 use super::dependents::Thing;
+use super::outages::Outages;
 use super::stores::Store;
 use super::{fake, kubernetes, vault, webhook};
 use crate::known::{Key, Known};
@@ -43,6 +44,7 @@ pub(crate) struct Clients {
     metrics: Arc<ExternalSecretMetrics>,
     /// The stores that are somebody else to each namespace, as they were last seen.
     askers_own: Mutex<HashMap<Key, Edition>>,
+    outages: Arc<Outages>,
     all: Mutex<HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>>,
 }
 
@@ -96,6 +98,7 @@ impl Clients {
             told,
             metrics,
             askers_own: Mutex::default(),
+            outages: Arc::default(),
             all: Mutex::default(),
         }
     }
@@ -129,6 +132,11 @@ impl Clients {
             "" => Err(Lacking::Asker),
             asker => self.shared(store, &provider, asker, looked_at).await,
         }
+    }
+
+    /// Which stores are down.
+    pub(crate) fn outages(&self) -> &Outages {
+        &self.outages
     }
 
     async fn shared(
@@ -253,6 +261,14 @@ impl Clients {
     // next validation. Ends with the client.
     fn listen(&self, store: Key, client: &dyn SecretsClient, meter: Arc<StoreMeter>) {
         let (mut health, told) = (client.health(), self.told.clone());
+        let outages = Arc::clone(&self.outages);
+        let note = move |store: &Key, is_down: bool| {
+            meter.is_down(is_down);
+            match is_down {
+                true => outages.begin(store),
+                false => outages.end(store),
+            }
+        };
         tokio::spawn(async move {
             let mut is_down = false;
             while health.changed().await.is_ok() {
@@ -260,14 +276,14 @@ impl Clients {
                 let now = news == Health::Down;
                 if now != is_down {
                     is_down = now;
-                    meter.is_down(now);
+                    note(&store, now);
                 }
                 if told.send((store.clone(), news)).is_err() {
                     return;
                 }
             }
             if is_down {
-                meter.is_down(false);
+                note(&store, false);
             }
         });
     }

@@ -71,9 +71,8 @@ impl Dependents {
     }
 
     /// The objects that look at `thing`.
-    pub(crate) fn of(&self, thing: &Thing) -> Vec<Key> {
-        let state = self.lock();
-        state.by_thing.get(thing).into_iter().flatten().cloned().collect()
+    pub(crate) fn of(&self, thing: &Thing) -> BTreeSet<Key> {
+        self.lock().by_thing.get(thing).cloned().unwrap_or_default()
     }
 
     /// Whether the object of `key` looks at something that nobody watches.
@@ -130,11 +129,11 @@ mod tests {
         let (old, new) = (Thing::Secret(key("old")), Thing::Secret(key("new")));
         dependents.looks_at(&key("a"), [old.clone()].into());
         dependents.looks_at(&key("b"), [old.clone(), new.clone()].into());
-        assert_eq!(dependents.of(&old), [key("a"), key("b")]);
+        assert_eq!(dependents.of(&old), [key("a"), key("b")].into());
         dependents.looks_at(&key("b"), [new.clone()].into());
         assert_eq!(
             (dependents.of(&old), dependents.of(&new)),
-            (vec![key("a")], vec![key("b")])
+            ([key("a")].into(), [key("b")].into())
         );
         assert!(dependents.of(&Thing::ConfigMap(key("new"))).is_empty());
     }

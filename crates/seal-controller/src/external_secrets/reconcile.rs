@@ -164,6 +164,14 @@ impl ExternalSecrets {
         }
     }
 
+    /// Whether the object of `key` wants something of its stores now.
+    pub(super) fn is_due(&self, key: &Key) -> bool {
+        self.objects.find(key).is_some_and(|seen| {
+            let object = self.as_remembered(key, &seen.object);
+            matches!(refresh(&object, Timestamp::now(), self.rules()), Refresh::Now(_))
+        })
+    }
+
     fn measure(&self, key: &Key, object: &ExternalSecret, look: Look, took: Duration) {
         let now = Timestamp::now();
         let object = self.as_remembered(key, object);

@@ -47,7 +47,12 @@ impl Reconcile for Validator {
             this.metrics.forget_store(key);
             return Again::OnChange;
         }
-        let (state, after) = this.validated(key, &store).await;
+        let (state, mut after) = this.validated(key, &store).await;
+        // Nothing was asked of it, so somebody who wants something must find out.
+        if matches!(state, StoreState::Unknown) && this.clients.outages().is_down(key) {
+            this.send_ahead(key);
+            after = Some(WHILE_DOWN);
+        }
         let ready = !matches!(state, StoreState::Invalid(_));
         this.metrics
             .validated(key, &store.metadata, Some(ready), begin.elapsed());
@@ -65,6 +70,15 @@ impl Reconcile for Validator {
 }
 
 impl ExternalSecrets {
+    // One of those who wait for a store that is down.
+    fn send_ahead(&self, store: &Key) {
+        let dependents = self.dependents.of(&Thing::Store(store.clone()));
+        let outages = self.clients.outages();
+        if let Some(key) = outages.scout(store, &dependents, |key| self.is_due(key)) {
+            self.queue.add(key, Lane::News);
+        }
+    }
+
     // How the store is, and when to look again.
     async fn validated(&self, key: &Key, store: &Store) -> (StoreState, Option<Duration>) {
         if let Err(fault) = store.allowed() {
