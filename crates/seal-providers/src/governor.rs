@@ -6,14 +6,14 @@ mod breaker;
 mod places;
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{sync::watch, time::Instant};
 
 use self::{breaker::Breaker, places::Places};
-use crate::{Health, StoreError};
+use crate::{Health, Meter, StoreError, meter::metered};
 
 /// How much is asked of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ const SHORT_PAUSE: Duration = Duration::from_secs(1);
 /// The limits of one client.
 pub(crate) struct Governor {
     limits: Limits,
+    meter: Option<Arc<dyn Meter>>,
     places: Places,
     state: Mutex<State>,
     health: watch::Sender<Health>,
@@ -60,9 +61,10 @@ struct State {
 }
 
 impl Governor {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, meter: Option<Arc<dyn Meter>>) -> Self {
         Self {
             limits,
+            meter,
             places: Places::new(limits.at_once.max(1)),
             state: Mutex::new(State {
                 breaker: Breaker::default(),
@@ -77,7 +79,7 @@ impl Governor {
         self.health.subscribe()
     }
 
-    /// Makes one request on behalf of `namespace` when it is its turn, and learns from how it went.
+    /// Makes one request, which does `verb` on behalf of `namespace`, when it is its turn, and learns from how it went.
     ///
     /// # Errors
     /// What `request` met; or, without having asked, [`StoreError::Resting`], [`StoreError::Throttled`] and
@@ -85,9 +87,11 @@ impl Governor {
     pub(crate) async fn run<T>(
         &self,
         namespace: &str,
+        verb: &'static str,
         request: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let probe = self.enter()?;
+        let request = metered(self.meter.as_deref(), verb, request);
         let outcome = self.in_turn(namespace, probe, request).await;
         if probe && matches!(outcome, Err(StoreError::Busy { .. })) {
             self.state().breaker.return_probe();

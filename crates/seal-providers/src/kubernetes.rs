@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use self::session::Session;
 use crate::{
-    Address, Answer, Asker, By, Call, ClientCertificate, Find, Found, Health, Hit, JwtSource, Limits,
+    Address, Answer, Asker, By, Call, ClientCertificate, Find, Found, Health, Hit, JwtSource, Limits, Meter,
     Pending, Reach, RemotePath, SecretsClient, StoreError, Timeouts, Trust, Validity,
     single_flight::SingleFlight,
 };
@@ -39,6 +39,8 @@ pub struct KubernetesSettings {
     pub timeouts: Timeouts,
     /// How much is asked of it.
     pub limits: Limits,
+    /// Who counts what is asked.
+    pub meter: Option<Arc<dyn Meter>>,
 }
 
 /// Who we are to another API server. Never the controller itself (S1).
@@ -83,6 +85,7 @@ impl KubernetesSettings {
             reach: Reach::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            meter: None,
         })
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::{
-    Address, Answer, Asker, Call, Content, Find, Found, Health, Limits, Pending, Reach, RemotePath,
+    Address, Answer, Asker, Call, Content, Find, Found, Health, Limits, Meter, Pending, Reach, RemotePath,
     SecretValue, SecretsClient, StoreError, Timeouts, Trust, Validity,
     governor::Governor,
     network::{Exchange, Http, Redirects, Reply, secret_header},
@@ -51,6 +51,8 @@ pub struct WebhookSettings {
     pub timeouts: Timeouts,
     /// How much is asked of it.
     pub limits: Limits,
+    /// Who counts what is asked.
+    pub meter: Option<Arc<dyn Meter>>,
 }
 
 /// A client of one service. Clones are the same one.
@@ -85,7 +87,7 @@ impl WebhookClient {
             http,
             method: settings.method,
             rendering: settings.rendering,
-            governor: Governor::new(settings.limits),
+            governor: Governor::new(settings.limits, settings.meter),
             reads: SingleFlight::new(),
             closed: false.into(),
         })))
@@ -166,7 +168,7 @@ impl Client {
                 false => Err(refusal(&call, &reply)),
             }
         };
-        let reply = self.governor.run(&asker.namespace, reply).await?;
+        let reply = self.governor.run(&asker.namespace, call.verb, reply).await?;
         if reply.status == 404 {
             return Ok(Answer::Missing);
         }

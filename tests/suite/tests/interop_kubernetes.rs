@@ -87,6 +87,7 @@ fn settings_as(plane: &ControlPlane, url: &str, identity: KubernetesIdentity) ->
         reach: Reach::AlsoLoopback,
         timeouts: Timeouts::default(),
         limits: Limits::default(),
+        meter: None,
     }
 }
 

@@ -11,7 +11,7 @@ use seal_api::external_secrets::Provider;
 use seal_engine::external_secret::boundary::Place;
 use seal_engine::{Fault, SecretVersion, catalogue};
 use seal_providers::vault::VaultClient;
-use seal_providers::{Health, Reach, SecretsClient, StoreError};
+use seal_providers::{Health, Meter, Reach, SecretsClient, StoreError};
 use seal_template::Functions;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::UnboundedSender;
@@ -241,17 +241,18 @@ impl Clients {
         credentials: &mut Credentials<'_>,
         meter: &Arc<StoreMeter>,
     ) -> Result<Arc<dyn SecretsClient>, Lacking> {
+        let meter: Option<Arc<dyn Meter>> = Some(Arc::<StoreMeter>::clone(meter));
         Ok(match provider {
             Provider::Vault(vault) => {
                 let mut settings = vault::settings(vault, credentials, self.reach).await?;
-                settings.meter = Some(Arc::<StoreMeter>::clone(meter));
+                settings.meter = meter;
                 Arc::new(VaultClient::new(settings).map_err(|error| refused(&error))?)
             }
             Provider::Kubernetes(block) => {
-                Arc::new(kubernetes::client(block, credentials, self.reach).await?)
+                Arc::new(kubernetes::client(block, credentials, self.reach, meter).await?)
             }
             Provider::Webhook(block) => {
-                Arc::new(webhook::client(block, credentials, self.reach, &self.functions).await?)
+                Arc::new(webhook::client(block, credentials, self.reach, meter, &self.functions).await?)
             }
             Provider::Fake(block) => Arc::new(fake::client(block)),
         })

@@ -1,10 +1,12 @@
 //! From a store's block `kubernetes` to a client, with everything that it refers to read. The controller's own
 //! identity is no way in (S1), and a kubeconfig starts no program.
 
+use std::sync::Arc;
+
 use seal_api::external_secrets::{KubernetesAuth, KubernetesProvider, KubernetesServer};
 use seal_core::Plaintext;
 use seal_providers::kubernetes::{KubernetesClient, KubernetesIdentity, KubernetesSettings};
-use seal_providers::{ClientCertificate, Limits, Reach, StoreError, Timeouts};
+use seal_providers::{ClientCertificate, Limits, Meter, Reach, StoreError, Timeouts};
 
 use super::credentials::{Credentials, Lacking, text, unusable};
 
@@ -17,6 +19,7 @@ pub(super) async fn client(
     provider: &KubernetesProvider,
     credentials: &mut Credentials<'_>,
     reach: Reach,
+    meter: Option<Arc<dyn Meter>>,
 ) -> Result<KubernetesClient, Lacking> {
     let named = provider.remote_namespace.as_deref();
     let namespace = named.filter(|name| !name.is_empty()).unwrap_or(NAMESPACE);
@@ -27,6 +30,7 @@ pub(super) async fn client(
             let settings = KubernetesSettings::from_kubeconfig(text.expose(), namespace);
             KubernetesSettings {
                 reach,
+                meter,
                 ..settings.map_err(refused)?
             }
         }
@@ -43,6 +47,7 @@ pub(super) async fn client(
                 reach,
                 timeouts: Timeouts::default(),
                 limits: Limits::default(),
+                meter,
             }
         }
     };

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use seal_api::external_secrets::WebhookProvider;
 use seal_core::{Plaintext, RandomSource, SystemRandom};
 use seal_providers::webhook::{WebhookClient, WebhookRequest, WebhookSettings};
-use seal_providers::{Asker, Limits, Reach, RemotePath, StoreError, Timeouts};
+use seal_providers::{Asker, Limits, Meter, Reach, RemotePath, StoreError, Timeouts};
 use seal_template::environment::Random;
 use seal_template::external_secrets::parse;
 use seal_template::value::{Map, Text};
@@ -32,6 +32,7 @@ pub(super) async fn client(
     provider: &WebhookProvider,
     credentials: &mut Credentials<'_>,
     reach: Reach,
+    meter: Option<Arc<dyn Meter>>,
     functions: &Functions,
 ) -> Result<WebhookClient, Lacking> {
     if provider.auth.is_some() {
@@ -69,6 +70,7 @@ pub(super) async fn client(
         reach,
         timeouts,
         limits: Limits::default(),
+        meter,
     };
     WebhookClient::new(settings).map_err(refused)
 }

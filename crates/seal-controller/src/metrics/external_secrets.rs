@@ -151,7 +151,7 @@ impl Meter for StoreMeter {
         self.requests[outcome].observe(took.as_secs_f64());
         let labels = CallLabels {
             provider: self.provider,
-            call: upstreams(verb),
+            call: upstreams(self.provider, verb),
             status: if fault.is_none() { "success" } else { "error" },
         };
         self.calls.get_or_create(&labels).0.inc();
@@ -166,16 +166,20 @@ impl StoreMeter {
 }
 
 // What upstream calls it. Where it has no such call, the name is made as its own are.
-fn upstreams(verb: &'static str) -> &'static str {
-    match verb {
-        "log in at" => "Login",
-        "check the token at" => "LookupSelf",
-        "renew the token at" => "RenewSelf",
-        "revoke the token at" => "RevokeSelf",
-        "read" => "ReadSecretData",
-        "list" | "scan" => "ListSecrets",
-        "ask" => "Ask",
-        other => other,
+fn upstreams(provider: &str, verb: &'static str) -> &'static str {
+    match (provider, verb) {
+        ("Webhook", _) => "HTTPRequest",
+        ("Kubernetes", "read") => "GetSecret",
+        // The one for access, which follows where this does not tell, has no name of its own there.
+        ("Kubernetes", "create a") => "CreateSelfSubjectRulesReview",
+        (_, "log in at") => "Login",
+        (_, "check the token at") => "LookupSelf",
+        (_, "renew the token at") => "RenewSelf",
+        (_, "revoke the token at") => "RevokeSelf",
+        (_, "read") => "ReadSecretData",
+        (_, "list" | "scan") => "ListSecrets",
+        (_, "ask") => "Ask",
+        (_, other) => other,
     }
 }
 

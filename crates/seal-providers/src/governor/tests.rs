@@ -32,23 +32,23 @@ fn unreachable() -> StoreError {
 }
 
 async fn meets(governor: &Governor, namespace: &str, fault: StoreError) -> StoreError {
-    let outcome: Result<(), StoreError> = governor.run(namespace, async { Err(fault) }).await;
+    let outcome: Result<(), StoreError> = governor.run(namespace, "read", async { Err(fault) }).await;
     outcome.unwrap_err()
 }
 
 async fn passes(governor: &Governor) -> Result<(), StoreError> {
-    governor.run("prod", async { Ok(()) }).await
+    governor.run("prod", "read", async { Ok(()) }).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn store_that_is_down_is_asked_once_a_second_whoever_comes() {
-    let governor = Governor::new(LIMITS);
+    let governor = Governor::new(LIMITS, None);
     let asked = Rc::new(Cell::new(0));
     let mut told = Vec::new();
     // 200 callers come each second for a minute, spread over it.
     for _ in 0..60 * 200 {
         let outcome: Result<(), StoreError> = governor
-            .run("prod", async {
+            .run("prod", "read", async {
                 asked.set(asked.get() + 1);
                 Err(unreachable())
             })
@@ -68,7 +68,7 @@ async fn store_that_is_down_is_asked_once_a_second_whoever_comes() {
 
 #[tokio::test(start_paused = true)]
 async fn first_answer_opens_the_store_to_all_again_and_wakes_who_waits() {
-    let governor = Governor::new(LIMITS);
+    let governor = Governor::new(LIMITS, None);
     for _ in 0..3 {
         meets(&governor, "prod", answered(503, None)).await;
     }
@@ -88,7 +88,7 @@ async fn first_answer_opens_the_store_to_all_again_and_wakes_who_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn refusals_never_close_a_store() {
-    let governor = Governor::new(LIMITS);
+    let governor = Governor::new(LIMITS, None);
     for status in [403, 404, 400, 412] {
         for _ in 0..10 {
             assert_eq!(
@@ -102,7 +102,7 @@ async fn refusals_never_close_a_store() {
 
 #[tokio::test(start_paused = true)]
 async fn namespace_that_breaks_the_store_with_its_requests_closes_it_to_nobody() {
-    let governor = Governor::new(LIMITS);
+    let governor = Governor::new(LIMITS, None);
     for _ in 0..50 {
         meets(&governor, "hostile", answered(500, None)).await;
     }
@@ -117,7 +117,7 @@ async fn namespace_that_breaks_the_store_with_its_requests_closes_it_to_nobody()
 
 #[tokio::test(start_paused = true)]
 async fn pause_that_the_store_asks_for_is_kept_and_then_over() {
-    let governor = Governor::new(LIMITS);
+    let governor = Governor::new(LIMITS, None);
     let wait = Duration::from_secs(7);
     meets(&governor, "prod", answered(429, Some(wait))).await;
 
@@ -131,7 +131,7 @@ async fn pause_that_the_store_asks_for_is_kept_and_then_over() {
 
 #[tokio::test(start_paused = true)]
 async fn pause_is_a_second_where_none_is_named_and_five_minutes_at_most() {
-    let governor = Governor::new(LIMITS);
+    let governor = Governor::new(LIMITS, None);
     let told = |told: Result<(), StoreError>| told.unwrap_err().retry_after().unwrap();
     meets(&governor, "prod", answered(429, None)).await;
     assert_eq!(told(passes(&governor).await), SHORT_PAUSE);
@@ -147,11 +147,14 @@ async fn pause_is_a_second_where_none_is_named_and_five_minutes_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn burst_passes_at_once_and_the_rest_at_its_rate() {
-    let governor = Governor::new(Limits {
-        per_second: 10,
-        burst: 5,
-        ..LIMITS
-    });
+    let governor = Governor::new(
+        Limits {
+            per_second: 10,
+            burst: 5,
+            ..LIMITS
+        },
+        None,
+    );
     let begin = Instant::now();
     for _ in 0..5 {
         passes(&governor).await.unwrap();
@@ -166,12 +169,15 @@ async fn burst_passes_at_once_and_the_rest_at_its_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn who_would_wait_too_long_is_told_so_at_once() {
-    let governor = Governor::new(Limits {
-        per_second: 1,
-        burst: 1,
-        patience: Duration::from_secs(2),
-        ..LIMITS
-    });
+    let governor = Governor::new(
+        Limits {
+            per_second: 1,
+            burst: 1,
+            patience: Duration::from_secs(2),
+            ..LIMITS
+        },
+        None,
+    );
     let requests = futures::future::join_all((0..6).map(|_| passes(&governor)));
     let outcomes = requests.await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 3);
@@ -181,7 +187,7 @@ async fn who_would_wait_too_long_is_told_so_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn namespaces_take_turns_for_places() {
-    let governor = Arc::new(Governor::new(Limits { at_once: 1, ..LIMITS }));
+    let governor = Arc::new(Governor::new(Limits { at_once: 1, ..LIMITS }, None));
     let order = Arc::new(Mutex::new(Vec::new()));
     let ask = |namespace: &'static str| {
         let (governor, order) = (Arc::clone(&governor), Arc::clone(&order));
@@ -191,7 +197,7 @@ async fn namespaces_take_turns_for_places() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 Ok::<_, StoreError>(())
             };
-            governor.run(namespace, request).await
+            governor.run(namespace, "read", request).await
         })
     };
     let greedy: Vec<_> = (0..50).map(|_| ask("greedy")).collect();

@@ -73,7 +73,7 @@ impl Session {
         )?;
         Ok(Self {
             http,
-            governor: Governor::new(settings.limits),
+            governor: Governor::new(settings.limits, settings.meter),
             token,
             minting: SingleFlight::new(),
             state: Mutex::default(),
@@ -175,7 +175,7 @@ impl Session {
                 false => Err(refusal(ask.call, &reply)),
             }
         };
-        self.governor.run(ask.asker, request).await
+        self.governor.run(ask.asker, ask.call.verb, request).await
     }
 
     async fn current(&self) -> Result<Option<HeaderValue>, StoreError> {
@@ -287,6 +287,7 @@ mod tests {
             reach: Reach::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            meter: None,
         };
         Session::new(settings).unwrap()
     }

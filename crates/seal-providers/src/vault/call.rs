@@ -1,7 +1,7 @@
 //! One request to Vault or OpenBao: its headers, its turn, and what a status that is not success means. Which token
 //! it carries is decided elsewhere.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use zeroize::Zeroizing;
@@ -11,9 +11,8 @@ use super::{
     settings::{Login, VaultSettings},
 };
 use crate::{
-    Call, Meter, StoreError,
+    Call, StoreError,
     governor::Governor,
-    meter::metered,
     network::{Exchange, Http, Redirects, Reply, secret_header},
     words::harmless,
 };
@@ -29,7 +28,6 @@ const INDEX: HeaderName = HeaderName::from_static("x-vault-index");
 pub(super) struct Line {
     http: Http,
     pub(super) governor: Governor,
-    meter: Option<Arc<dyn Meter>>,
     common: HeaderMap,
     namespace: Option<HeaderValue>,
     login_namespace: Option<HeaderValue>,
@@ -127,8 +125,7 @@ impl Line {
         let tracks = settings.read_your_writes || settings.forward_inconsistent;
         Ok(Self {
             http,
-            governor: Governor::new(settings.limits),
-            meter: settings.meter.clone(),
+            governor: Governor::new(settings.limits, settings.meter.clone()),
             common,
             namespace,
             login_namespace,
@@ -176,8 +173,7 @@ impl Line {
                 .unwrap_or(call.clone());
             Err(self.refused(&call, &reply, known))
         };
-        let request = metered(self.meter.as_deref(), verb, request);
-        self.governor.run(asker, request).await
+        self.governor.run(asker, verb, request).await
     }
 
     /// The error that an answer is, without `known` and what else must not come back.

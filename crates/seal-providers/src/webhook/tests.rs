@@ -64,6 +64,7 @@ fn client(origin: &str, method: Method, url: String, json_path: &'static str) ->
         reach: Reach::AlsoLoopback,
         timeouts: Timeouts::default(),
         limits: Limits::default(),
+        meter: None,
     })
     .unwrap()
 }

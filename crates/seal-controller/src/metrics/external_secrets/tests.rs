@@ -32,6 +32,8 @@ fn names_and_labels_are_upstreams_and_all_series_end_with_their_object() {
     metrics
         .meter(&key("vault"), "HashiCorp/Vault")
         .asked("log in at", Some(Blame::Refused), MOMENT);
+    metrics.meter(&key("hook"), "Webhook").asked("read", None, MOMENT);
+    metrics.meter(&key("other"), "Kubernetes").asked("read", None, MOMENT);
     let of_cluster = Key {
         namespace: "".into(),
         name: "all".into(),
@@ -51,6 +53,8 @@ fn names_and_labels_are_upstreams_and_all_series_end_with_their_object() {
         "clustersecretstore_status_condition{name=\"all\",namespace=\"\",condition=\"Ready\",status=\"True\"} 1",
         "clustersecretstore_reconcile_duration{name=\"all\",namespace=\"\"} 2000000",
         "externalsecret_provider_api_calls_count{provider=\"HashiCorp/Vault\",call=\"Login\",status=\"error\"} 1",
+        "externalsecret_provider_api_calls_count{provider=\"Webhook\",call=\"HTTPRequest\",status=\"success\"} 1",
+        "externalsecret_provider_api_calls_count{provider=\"Kubernetes\",call=\"GetSecret\",status=\"success\"} 1",
         "secretstore_request_seconds_count{kind=\"SecretStore\",namespace=\"prod\",name=\"vault\",outcome=\"refused\"} 1",
         "externalsecret_reconcile_seconds_count{outcome=\"synced\"} 1",
     ] {
@@ -60,7 +64,9 @@ fn names_and_labels_are_upstreams_and_all_series_end_with_their_object() {
         );
     }
     metrics.forget(&key("db"));
-    metrics.forget_store(&key("vault"));
+    for store in ["vault", "hook", "other"] {
+        metrics.forget_store(&key(store));
+    }
     metrics.forget_store(&of_cluster);
     let told = text(&metrics);
     assert!(!told.contains("prod") && !told.contains("name=\"all\""), "{told}");
