@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace as CoreNamespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Event;
-use seal_api::external_secrets::names::CLUSTER_EXTERNAL_SECRET_FINALIZER;
+use seal_api::external_secrets::names::{CLUSTER_EXTERNAL_SECRET_FINALIZER, READY};
 use seal_api::external_secrets::{ClusterExternalSecret, ClusterExternalSecretStatus};
 use seal_cluster::call::{CallError, Deed};
 use seal_cluster::external_secrets::{create, delete, replace};
@@ -306,6 +306,25 @@ impl ClusterExternalSecrets {
 
 impl Reconcile for ClusterExternalSecrets {
     async fn reconcile(&self, key: &Key, _: Lane) -> Again {
+        let begin = Instant::now();
+        let again = self.look_at(key).await;
+        let metrics = &self.external.metrics;
+        match self.objects.find(key) {
+            // As it was told last.
+            Some(seen) => metrics.spread(
+                key,
+                &seen.object.metadata,
+                is_ready(&seen.object),
+                begin.elapsed(),
+            ),
+            None => metrics.forget_spread(key),
+        }
+        again
+    }
+}
+
+impl ClusterExternalSecrets {
+    async fn look_at(&self, key: &Key) -> Again {
         let Some(seen) = self.objects.find(key) else {
             return Again::Never;
         };
@@ -341,6 +360,16 @@ impl Reconcile for ClusterExternalSecrets {
         }
         self.look_after(key, object).await
     }
+}
+
+// Nothing before it is known.
+fn is_ready(object: &ClusterExternalSecret) -> Option<bool> {
+    let status = object.status.as_ref()?;
+    let mut ready = status
+        .conditions
+        .iter()
+        .filter(|condition| condition.kind == READY);
+    ready.next().map(|condition| condition.status == "True")
 }
 
 struct ClusterWatches(Arc<ClusterExternalSecrets>);

@@ -74,6 +74,8 @@ type Recommended = Box<[String; 6]>;
 struct Table {
     objects: Mutex<HashMap<Key, Row>>,
     stores: Mutex<HashMap<Key, StoreRow>>,
+    /// ClusterExternalSecrets.
+    spread: Mutex<HashMap<Key, Looked>>,
     naming: Naming,
 }
 
@@ -88,12 +90,17 @@ struct Row {
     recommended: Option<Recommended>,
 }
 
+/// What came of the last look at something.
+struct Looked {
+    took: Duration,
+    ready: Option<bool>,
+    recommended: Option<Recommended>,
+}
+
 #[derive(Default)]
 struct StoreRow {
     /// Nothing is told of a store that this replica has not looked at since it leads.
-    took: Option<Duration>,
-    ready: Option<bool>,
-    recommended: Option<Recommended>,
+    looked: Option<Looked>,
     meter: Option<Arc<StoreMeter>>,
 }
 
@@ -252,9 +259,7 @@ impl ExternalSecretMetrics {
     pub(crate) fn validated(&self, key: &Key, metadata: &ObjectMeta, ready: Option<bool>, took: Duration) {
         let mut stores = self.table.stores();
         let row = stores.entry(self.shown(key)).or_default();
-        row.took = Some(took);
-        row.ready = ready;
-        row.recommended = self.recommended(metadata);
+        row.looked = Some(self.looked(metadata, ready, took));
     }
 
     /// The store is no more, or no longer ours.
@@ -262,6 +267,17 @@ impl ExternalSecretMetrics {
         if self.naming != Naming::Nameless {
             self.table.stores().remove(key);
         }
+    }
+
+    /// The ClusterExternalSecret of `key` was looked at.
+    pub(crate) fn spread(&self, key: &Key, metadata: &ObjectMeta, ready: Option<bool>, took: Duration) {
+        let looked = self.looked(metadata, ready, took);
+        self.table.spread().insert(key.clone(), looked);
+    }
+
+    /// It is no more.
+    pub(crate) fn forget_spread(&self, key: &Key) {
+        self.table.spread().remove(key);
     }
 
     /// Who counts what that store is asked.
@@ -284,9 +300,10 @@ impl ExternalSecretMetrics {
     /// What this replica last saw is no longer kept up to date: the next leader tells.
     pub(super) fn leads_no_longer(&self) {
         self.table.objects().clear();
+        self.table.spread().clear();
         // Its clients live on, and count on.
         self.table.stores().retain(|_, row| {
-            (row.took, row.ready) = (None, None);
+            row.looked = None;
             row.meter.is_some()
         });
     }
@@ -307,6 +324,14 @@ impl ExternalSecretMetrics {
         }
     }
 
+    fn looked(&self, metadata: &ObjectMeta, ready: Option<bool>, took: Duration) -> Looked {
+        Looked {
+            took,
+            ready,
+            recommended: self.recommended(metadata),
+        }
+    }
+
     fn recommended(&self, metadata: &ObjectMeta) -> Option<Recommended> {
         (self.naming == Naming::Extended).then(|| {
             let labels = metadata.labels.as_ref();
@@ -319,6 +344,10 @@ impl ExternalSecretMetrics {
 impl Table {
     fn objects(&self) -> MutexGuard<'_, HashMap<Key, Row>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spread(&self) -> MutexGuard<'_, HashMap<Key, Looked>> {
+        self.spread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stores(&self) -> MutexGuard<'_, HashMap<Key, StoreRow>> {

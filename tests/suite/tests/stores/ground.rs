@@ -7,7 +7,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Event, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
-use seal_api::external_secrets::{ClusterSecretStore, ExternalSecret, SecretStore, names};
+use seal_api::external_secrets::{
+    ClusterExternalSecret, ClusterSecretStore, ExternalSecret, SecretStore, names,
+};
 use seal_testbed::{ADMIN, ControlPlane, OpenBao, Process, Program, wait_for};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -305,6 +307,10 @@ impl Place {
                 self.client.clone(),
                 &self.name,
                 &ApiResource::erase::<SecretStore>(&()),
+            ),
+            "ClusterExternalSecret" => Api::all_with(
+                self.client.clone(),
+                &ApiResource::erase::<ClusterExternalSecret>(&()),
             ),
             _ => Api::all_with(
                 self.client.clone(),

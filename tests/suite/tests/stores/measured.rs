@@ -62,6 +62,9 @@ async fn metrics_tell_of_objects_and_stores_as_the_table_lists_and_forget_what_i
             vault(&store.url(), Some("measured")),
         )
         .await;
+    let nowhere =
+        json!({"externalSecretSpec": {}, "namespaceSelectors": [{"matchLabels": {"measured": "none"}}]});
+    place.create("ClusterExternalSecret", "measured", nowhere).await;
     // Nothing listens there.
     place
         .create("SecretStore", "down", vault("http://127.0.0.1:9", None))
@@ -73,6 +76,7 @@ async fn metrics_tell_of_objects_and_stores_as_the_table_lists_and_forget_what_i
         r#"secretstore_status_condition{name="down",namespace="measured",condition="Ready",status="False"} 1"#,
         r#"secretstore_down{kind="SecretStore",namespace="measured",name="down"} 1"#,
         r#"clustersecretstore_status_condition{name="measured",namespace="",condition="Ready",status="True"} 1"#,
+        r#"clusterexternalsecret_status_condition{name="measured",namespace="",condition="Ready",status="True"} 1"#,
     ] {
         told(line).await;
     }
@@ -96,6 +100,7 @@ async fn metrics_tell_of_objects_and_stores_as_the_table_lists_and_forget_what_i
         ("ExternalSecret", &["app", "bad"][..]),
         ("SecretStore", &["vault", "down"]),
         ("ClusterSecretStore", &["measured"]),
+        ("ClusterExternalSecret", &["measured"]),
     ] {
         for name in names {
             let gone = place.dynamic(kind).delete(name, &DeleteParams::default()).await;

@@ -11,7 +11,7 @@ use prometheus_client::encoding::{
 };
 use prometheus_client::metrics::MetricType;
 
-use super::{Naming, OUTCOMES, RECOMMENDED, Recommended, Row, StoreRow, Table};
+use super::{Looked, Naming, OUTCOMES, RECOMMENDED, Recommended, Row, Table};
 use crate::known::Key;
 
 impl fmt::Debug for Table {
@@ -25,10 +25,14 @@ impl Collector for Table {
         self.overdue(&mut encoder)?;
         if self.naming != Naming::Nameless {
             self.of_objects(&mut encoder)?;
-            let stores = ["secretstore", "clustersecretstore"];
-            for (of_cluster, kind) in stores.into_iter().enumerate() {
-                self.of_stores(&mut encoder, kind, of_cluster == 1)?;
-            }
+            self.of_stores(&mut encoder)?;
+            let spread = self.spread();
+            looks(
+                &mut encoder,
+                "clusterexternalsecret",
+                "ClusterExternalSecret",
+                &spread.iter().collect::<Vec<_>>(),
+            )?;
         }
         self.requests(&mut encoder)
     }
@@ -108,46 +112,21 @@ impl Table {
         conditions(family, rows)
     }
 
-    fn of_stores(&self, encoder: &mut DescriptorEncoder<'_>, kind: &str, of_cluster: bool) -> fmt::Result {
+    fn of_stores(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let stores = self.stores();
-        let those = || {
-            let seen =
-                |(key, row): &(&Key, &StoreRow)| key.namespace.is_empty() == of_cluster && row.took.is_some();
-            stores.iter().filter(seen)
-        };
-        if those().next().is_none() {
-            return Ok(());
-        }
-        let name = format!("{kind}_status_condition");
-        let family = encoder.encode_descriptor(
-            &name,
-            "The status condition of a specific store",
-            None,
-            MetricType::Gauge,
-        )?;
-        conditions(
-            family,
-            those().map(|(key, row)| (key, row.ready, row.recommended.as_ref())),
-        )?;
-        let name = format!("{kind}_reconcile_duration");
-        let mut family = encoder.encode_descriptor(
-            &name,
-            "The duration time to reconcile the store",
-            None,
-            MetricType::Gauge,
-        )?;
-        for (key, row) in those() {
-            let labels = Labels::of(key, row.recommended.as_ref());
-            let took = nanoseconds(row.took.unwrap_or_default());
-            family.encode_family(&labels)?.encode_gauge(&took)?;
-        }
-        Ok(())
+        let seen = stores
+            .iter()
+            .filter_map(|(key, row)| Some((key, row.looked.as_ref()?)));
+        let (of_cluster, of_namespaces): (Vec<_>, Vec<_>) =
+            seen.partition(|(key, _)| key.namespace.is_empty());
+        looks(encoder, "secretstore", "store", &of_namespaces)?;
+        looks(encoder, "clustersecretstore", "store", &of_cluster)
     }
 
     fn requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let stores = self.stores();
         let metered = || {
-            let seen = stores.iter().filter(|(_, row)| row.took.is_some());
+            let seen = stores.iter().filter(|(_, row)| row.looked.is_some());
             seen.filter_map(|(key, row)| Some((key, row.meter.as_ref()?)))
         };
         if metered().next().is_none() {
@@ -189,6 +168,38 @@ impl Table {
         };
         StoreLabels { kind, key, outcome }
     }
+}
+
+fn looks(
+    encoder: &mut DescriptorEncoder<'_>,
+    kind: &str,
+    called: &str,
+    rows: &[(&Key, &Looked)],
+) -> fmt::Result {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (name, help) = (
+        format!("{kind}_status_condition"),
+        format!("The status condition of a specific {called}"),
+    );
+    let family = encoder.encode_descriptor(&name, &help, None, MetricType::Gauge)?;
+    let told = rows
+        .iter()
+        .map(|(key, row)| (*key, row.ready, row.recommended.as_ref()));
+    conditions(family, told)?;
+    let (name, help) = (
+        format!("{kind}_reconcile_duration"),
+        format!("The duration time to reconcile the {called}"),
+    );
+    let mut family = encoder.encode_descriptor(&name, &help, None, MetricType::Gauge)?;
+    for (key, row) in rows {
+        let labels = Labels::of(key, row.recommended.as_ref());
+        family
+            .encode_family(&labels)?
+            .encode_gauge(&nanoseconds(row.took))?;
+    }
+    Ok(())
 }
 
 // As upstream: what a condition is not, is told too.

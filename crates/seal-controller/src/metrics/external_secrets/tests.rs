@@ -33,12 +33,15 @@ fn names_and_labels_are_upstreams_and_all_series_end_with_their_object() {
         .meter(&key("vault"), "HashiCorp/Vault")
         .asked("log in at", Some(Blame::Refused), MOMENT);
     metrics.meter(&key("hook"), "Webhook").asked("read", None, MOMENT);
-    metrics.meter(&key("other"), "Kubernetes").asked("read", None, MOMENT);
+    metrics
+        .meter(&key("other"), "Kubernetes")
+        .asked("read", None, MOMENT);
     let of_cluster = Key {
         namespace: "".into(),
         name: "all".into(),
     };
     metrics.validated(&of_cluster, &labelled(), Some(true), MOMENT);
+    metrics.spread(&of_cluster, &labelled(), Some(false), MOMENT);
     let told = text(&metrics);
     for line in [
         "# TYPE externalsecret_sync_calls counter",
@@ -52,6 +55,8 @@ fn names_and_labels_are_upstreams_and_all_series_end_with_their_object() {
         "secretstore_reconcile_duration{name=\"vault\",namespace=\"prod\"} 2000000",
         "clustersecretstore_status_condition{name=\"all\",namespace=\"\",condition=\"Ready\",status=\"True\"} 1",
         "clustersecretstore_reconcile_duration{name=\"all\",namespace=\"\"} 2000000",
+        "clusterexternalsecret_status_condition{name=\"all\",namespace=\"\",condition=\"Ready\",status=\"False\"} 1",
+        "clusterexternalsecret_reconcile_duration{name=\"all\",namespace=\"\"} 2000000",
         "externalsecret_provider_api_calls_count{provider=\"HashiCorp/Vault\",call=\"Login\",status=\"error\"} 1",
         "externalsecret_provider_api_calls_count{provider=\"Webhook\",call=\"HTTPRequest\",status=\"success\"} 1",
         "externalsecret_provider_api_calls_count{provider=\"Kubernetes\",call=\"GetSecret\",status=\"success\"} 1",
@@ -68,6 +73,7 @@ fn names_and_labels_are_upstreams_and_all_series_end_with_their_object() {
         metrics.forget_store(&key(store));
     }
     metrics.forget_store(&of_cluster);
+    metrics.forget_spread(&of_cluster);
     let told = text(&metrics);
     assert!(!told.contains("prod") && !told.contains("name=\"all\""), "{told}");
 }
@@ -143,6 +149,7 @@ fn where_names_are_left_out_and_where_another_replica_leads_there_is_no_series_o
     let fill = |metrics: &ExternalSecretMetrics| {
         metrics.looked_at(&key("db"), &labelled(), Some(true), (Look::Synced, MOMENT), None);
         metrics.validated(&key("vault"), &labelled(), Some(true), MOMENT);
+        metrics.spread(&key("all"), &labelled(), Some(true), MOMENT);
         metrics
             .meter(&key("vault"), "HashiCorp/Vault")
             .asked("read", None, MOMENT);
