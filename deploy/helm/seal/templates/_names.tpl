@@ -32,6 +32,13 @@
 {{- default "seal-controller" .Values.leaderElection.resourceName -}}
 {{- end -}}
 
+{{- /* Not empty where ClusterExternalSecrets are taken care of; as the external-secrets chart has it where it is said there. */ -}}
+{{- define "seal.clusterExternalSecrets" -}}
+{{- with .Values.externalSecrets -}}
+{{- ternary .processClusterExternalSecret .clusterExternalSecrets (kindIs "bool" .processClusterExternalSecret) | ternary "yes" "" -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* The namespaces where SealedSecrets are opened, where those are not all. */ -}}
 {{- define "seal.namespaces" -}}
 {{- prepend .Values.additionalNamespaces (include "seal.namespace" .) | uniq | toYaml -}}
@@ -88,7 +95,7 @@ annotations:
 {{- end -}}
 {{- end -}}
 {{- /* What is switched off does not go on in silence either. */}}
-{{- range $name := list "installCRDs" "concurrent" "scopedNamespace" "scopedRBAC" "processClusterStore" "processSecretStore" "processClusterExternalSecret" "processPushSecret" "processClusterPushSecret" "openshiftFinalizers" "webhook" "certController" -}}
+{{- range $name := list "installCRDs" "concurrent" "scopedNamespace" "scopedRBAC" "processClusterStore" "processSecretStore" "processPushSecret" "processClusterPushSecret" "openshiftFinalizers" "webhook" "certController" -}}
 {{- $value := get $.Values.externalSecrets $name -}}
 {{- if or $value (kindIs "bool" $value) }}
 externalSecrets.{{ $name }}

@@ -15,7 +15,7 @@
   "additional-namespaces" (join "," .Values.additionalNamespaces)
   "all-namespaces" (and .Values.rbac.namespacedRoles (not .Values.additionalNamespaces) | ternary "false" "")
   "backup-recipients" (join "," .Values.backupRecipients)
-  "cluster-external-secrets" (and .Values.externalSecrets.enabled (not .Values.externalSecrets.clusterExternalSecrets) | ternary "false" "")
+  "cluster-external-secrets" (and .Values.externalSecrets.enabled (not (include "seal.clusterExternalSecrets" .)) | ternary "false" "")
   "controller-class" (.Values.externalSecrets.enabled | ternary .Values.externalSecrets.controllerClass "")
   "enable-extended-metric-labels" (and .Values.externalSecrets.enabled .Values.externalSecrets.extendedMetricLabels | ternary "true" "")
   "external-secrets" (.Values.externalSecrets.enabled | ternary "true" "")

@@ -53,7 +53,7 @@
 - apiGroups: [generators.external-secrets.io]
   resources: [clustergenerators]
   verbs: [get, list, watch]
-{{- if .Values.externalSecrets.clusterExternalSecrets }}
+{{- if include "seal.clusterExternalSecrets" . }}
 - apiGroups: [external-secrets.io]
   resources: [clusterexternalsecrets]
   verbs: [list, watch, patch]

@@ -317,6 +317,10 @@ fn values_of_the_external_secrets_chart_have_their_effect_or_are_named_after_the
     for (setting, flag) in [
         ("controllerClass=ours", "--controller-class=ours"),
         (
+            "processClusterExternalSecret=false",
+            "--cluster-external-secrets=false",
+        ),
+        (
             "extendedMetricLabels=true",
             "--enable-extended-metric-labels=true",
         ),
@@ -348,7 +352,6 @@ fn values_of_the_external_secrets_chart_have_their_effect_or_are_named_after_the
         "scopedRBAC=true",
         "processClusterStore=false",
         "processSecretStore=true",
-        "processClusterExternalSecret=false",
         "processPushSecret=false",
         "processClusterPushSecret=false",
         "openshiftFinalizers=true",
