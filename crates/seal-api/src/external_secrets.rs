@@ -20,6 +20,9 @@ mod sources;
 mod template;
 mod words;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
 pub use cluster_external_secret::{
     ClusterCondition, ClusterExternalSecret, ClusterExternalSecretSpec, ClusterExternalSecretStatus,
     ExternalSecretMetadata, NamespaceFailure,
@@ -57,3 +60,18 @@ pub use sources::{
 pub use template::{
     EngineVersion, MergePolicy, Template, TemplateAs, TemplateFrom, TemplateItem, TemplateMeta, TemplateRef,
 };
+
+/// The definitions of all kinds in these groups that we have.
+pub fn definitions() -> [CustomResourceDefinition; 9] {
+    [
+        ClusterExternalSecret::crd(),
+        ClusterSecretStore::crd(),
+        ExternalSecret::crd(),
+        SecretStore::crd(),
+        ClusterGenerator::crd(),
+        Fake::crd(),
+        Password::crd(),
+        SshKey::crd(),
+        Uuid::crd(),
+    ]
+}

@@ -10,10 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use kube::CustomResourceExt;
-use seal_api::external_secrets::{
-    ClusterExternalSecret, ClusterGenerator, ClusterSecretStore, ExternalSecret, Fake, Password, SecretStore,
-    SshKey, Uuid, names,
-};
+use seal_api::external_secrets::{self, names};
 use seal_api::{Reencryption, SealedSecret, SealingKeyRing};
 use serde_json::{Value, json};
 
@@ -45,31 +42,11 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// Every file that is generated from types, by its path from the root.
 fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
-    let definitions = [
-        ("bitnami.com_sealedsecrets.yaml", SealedSecret::crd()),
-        ("sealops.dev_reencryptions.yaml", Reencryption::crd()),
-        ("sealops.dev_sealingkeyrings.yaml", SealingKeyRing::crd()),
-        (
-            "external-secrets.io_clusterexternalsecrets.yaml",
-            ClusterExternalSecret::crd(),
-        ),
-        (
-            "external-secrets.io_clustersecretstores.yaml",
-            ClusterSecretStore::crd(),
-        ),
-        ("external-secrets.io_externalsecrets.yaml", ExternalSecret::crd()),
-        ("external-secrets.io_secretstores.yaml", SecretStore::crd()),
-        (
-            "generators.external-secrets.io_clustergenerators.yaml",
-            ClusterGenerator::crd(),
-        ),
-        ("generators.external-secrets.io_fakes.yaml", Fake::crd()),
-        ("generators.external-secrets.io_passwords.yaml", Password::crd()),
-        ("generators.external-secrets.io_sshkeys.yaml", SshKey::crd()),
-        ("generators.external-secrets.io_uuids.yaml", Uuid::crd()),
-    ];
+    let own = [SealedSecret::crd(), Reencryption::crd(), SealingKeyRing::crd()];
     let mut files = Vec::new();
-    for (name, definition) in definitions {
+    for definition in own.into_iter().chain(external_secrets::definitions()) {
+        let spec = &definition.spec;
+        let name = format!("{}_{}.yaml", spec.group, spec.names.plural);
         let mut definition = serde_json::to_value(definition)?;
         let of_stores = name.starts_with("external-secrets.io_");
         if of_stores {
@@ -97,7 +74,7 @@ fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
             false => &["crds", "deploy/helm/seal/crds"],
         };
         for folder in folders {
-            files.push((Path::new(folder).join(name), format!("{HEADER}{definition}")));
+            files.push((Path::new(folder).join(&name), format!("{HEADER}{definition}")));
         }
     }
     Ok(files)

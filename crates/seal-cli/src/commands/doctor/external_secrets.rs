@@ -4,7 +4,6 @@
 mod controllers;
 mod definitions;
 mod features;
-mod support;
 mod webhooks;
 
 use seal_api::external_secrets::names::{API_VERSION, GENERATORS_API_VERSION};
@@ -17,6 +16,9 @@ use crate::report::{Report, Section};
 
 /// What goes the other way, and nothing else any longer.
 const PUSHES: &str = "external-secrets.io/v1alpha1";
+
+/// Of these a controller makes notes to itself.
+const NOTES: &str = "GeneratorState";
 
 /// The objects of one kind.
 struct Listed {
@@ -39,7 +41,7 @@ pub(super) async fn look_over(look: &Look, controller: &Controller, namespace: &
         for kind in kinds.found().into_iter().flatten() {
             // What is served in an old version too is listed once.
             let known = listed.iter().any(|known| known.kind == kind.kind);
-            if !known && !support::is_of_the_controllers_own(&kind.kind) {
+            if !known && kind.kind != NOTES {
                 listed.push(list(look, version, kind, namespace).await);
             }
         }

@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
-use kube::CustomResourceExt;
-use seal_api::external_secrets::{
-    ClusterSecretStore, ExternalSecret, ExternalSecretSpec, Provider, SecretStore, SecretStoreSpec,
-    VaultAuth, VaultAuthMethod,
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps,
 };
+use seal_api::external_secrets::{
+    ExternalSecretSpec, Generator, GeneratorFault, Provider, ProviderFault, SecretStoreSpec, VaultAuth,
+    VaultAuthMethod, definitions,
+};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::Listed;
-use super::support::{GENERATORS, KINDS, PROVIDERS};
 use crate::report::Check;
 
 const MOST_NAMED: usize = 3;
@@ -28,9 +29,8 @@ pub(super) fn judge(listed: &[Listed]) -> Vec<Check> {
                 continue;
             }
         };
-        let is_ours = KINDS.contains(&kind.kind.as_str()) || GENERATORS.contains(&kind.kind.as_str());
-        if is_ours {
-            checks.extend(of_kind(kind, objects));
+        if let Some(schema) = schema(&kind.kind) {
+            checks.extend(of_kind(kind, objects, &schema));
         } else if !objects.is_empty() {
             let names: Vec<String> = objects.iter().map(name).collect();
             checks.push(
@@ -53,21 +53,23 @@ pub(super) fn judge(listed: &[Listed]) -> Vec<Check> {
     checks
 }
 
-fn of_kind(kind: &Listed, objects: &[Value]) -> Vec<Check> {
+fn of_kind(kind: &Listed, objects: &[Value], schema: &JSONSchemaProps) -> Vec<Check> {
     let mut used: BTreeMap<Feature, Vec<String>> = BTreeMap::new();
-    let schema = schema(&kind.kind);
+    let described = |field| schema.properties.as_ref()?.get(field);
+    let (spec, has_status) = (described("spec"), described("status").is_some());
     let mut not_ready = Vec::new();
     for object in objects {
         let features = match kind.kind.as_str() {
             "ExternalSecret" => of_object(object),
             "SecretStore" | "ClusterSecretStore" => of_store(object),
-            _ => BTreeSet::new(),
+            "ClusterExternalSecret" => of_spread(object),
+            generator => of_generator(generator, object),
         };
-        let unknown = schema.iter().flat_map(|schema| unknown_fields(object, schema));
+        let unknown = spec.into_iter().flat_map(|spec| unknown_fields(object, spec));
         for feature in features.into_iter().chain(unknown.map(Feature::Field)) {
             used.entry(feature).or_default().push(name(object));
         }
-        if is_not_ready(object) {
+        if has_status && is_not_ready(object) {
             not_ready.push(name(object));
         }
     }
@@ -147,8 +149,16 @@ impl Feature {
 }
 
 fn of_object(object: &Value) -> BTreeSet<Feature> {
-    let spec = object.get("spec").cloned().unwrap_or_default();
-    let Ok(spec) = serde_json::from_value::<ExternalSecretSpec>(spec) else {
+    of_spec(&object["spec"])
+}
+
+// One ExternalSecret in many namespaces.
+fn of_spread(object: &Value) -> BTreeSet<Feature> {
+    of_spec(&object["spec"]["externalSecretSpec"])
+}
+
+fn of_spec(spec: &Value) -> BTreeSet<Feature> {
+    let Ok(spec) = ExternalSecretSpec::deserialize(spec) else {
         return [Feature::Unreadable].into();
     };
     let mut used = BTreeSet::new();
@@ -163,22 +173,28 @@ fn of_object(object: &Value) -> BTreeSet<Feature> {
         let source = from.source_ref.as_ref()?;
         source.generator_ref.as_ref()
     });
-    for generator in generators.filter(|generator| !GENERATORS.contains(&generator.kind.as_str())) {
-        used.insert(Feature::Generator(generator.kind.clone()));
+    for generator in generators {
+        if let Err(GeneratorFault::Unsupported(kind)) = Generator::read(&generator.kind, &Value::Null) {
+            used.insert(Feature::Generator(kind));
+        }
     }
     used
 }
 
+fn of_generator(kind: &str, object: &Value) -> BTreeSet<Feature> {
+    match Generator::read(kind, &object["spec"]) {
+        Ok(_) => BTreeSet::new(),
+        Err(GeneratorFault::Unsupported(kind)) => [Feature::Generator(kind)].into(),
+        Err(GeneratorFault::OtherSpec(_) | GeneratorFault::Unreadable(_)) => [Feature::Unreadable].into(),
+    }
+}
+
 fn of_store(object: &Value) -> BTreeSet<Feature> {
-    let spec = object.get("spec").cloned().unwrap_or_default();
-    let Ok(spec) = serde_json::from_value::<SecretStoreSpec>(spec) else {
+    let Ok(spec) = SecretStoreSpec::deserialize(&object["spec"]) else {
         return [Feature::Unreadable].into();
     };
-    let named = spec.provider.name().unwrap_or_default();
-    if !PROVIDERS.contains(&named) {
-        return [Feature::Provider(named.to_owned())].into();
-    }
     match spec.provider.read() {
+        Err(ProviderFault::Unsupported(name)) => [Feature::Provider(name)].into(),
         Err(_) => [Feature::Unreadable].into(),
         Ok(Provider::Vault(vault)) => match vault.auth.as_ref().and_then(VaultAuth::method) {
             Some(VaultAuthMethod::Unsupported(name)) => [Feature::Login(name.to_owned())].into(),
@@ -188,20 +204,12 @@ fn of_store(object: &Value) -> BTreeSet<Feature> {
     }
 }
 
+// Of the objects, if the kind is one of ours.
 fn schema(kind: &str) -> Option<JSONSchemaProps> {
-    let mut definition = match kind {
-        "ExternalSecret" => ExternalSecret::crd(),
-        "SecretStore" => SecretStore::crd(),
-        "ClusterSecretStore" => ClusterSecretStore::crd(),
-        _ => return None,
-    };
-    let schema = definition
-        .spec
-        .versions
-        .swap_remove(0)
-        .schema?
-        .open_api_v3_schema?;
-    schema.properties?.remove("spec")
+    let is_it = |definition: &CustomResourceDefinition| definition.spec.names.kind == kind;
+    let mut definition = definitions().into_iter().find(is_it)?;
+    let version = definition.spec.versions.swap_remove(0);
+    version.schema?.open_api_v3_schema
 }
 
 // The fields of the spec that our schema neither describes nor keeps, each once, without the numbers of list items.
@@ -338,6 +346,44 @@ mod tests {
         );
         let generator = warned("generator VaultDynamicSecret", "unsupported-generator");
         assert!(checks.contains(&generator), "{checks:?}");
+    }
+
+    #[test]
+    fn every_kind_and_provider_that_seal_has_is_counted_and_generators_are_never_unready() {
+        let generators = [
+            ("Password", json!({"length": 8})),
+            (
+                "ClusterGenerator",
+                json!({"kind": "Fake", "generator": {"fakeSpec": {"data": {"a": "b"}}}}),
+            ),
+        ];
+        for (kind, spec) in generators {
+            let object = json!({"metadata": {"name": "g"}, "spec": spec});
+            let checks = judge(&[Listed {
+                objects: Seen::Found(vec![object]),
+                ..listed(kind, &[])
+            }]);
+            let [check] = checks.as_slice() else {
+                panic!("{checks:?}")
+            };
+            assert_eq!((check.state, check.about.as_str()), (State::Ok, kind));
+        }
+        let spread = json!({"externalSecretSpec": {"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "MFA", "name": "m"}}}]},
+            "namespaceSelectors": [{"matchLabels": {"a": "b"}}]});
+        assert_eq!(
+            told(listed("ClusterExternalSecret", &[spread])),
+            [
+                (State::Ok, "ClusterExternalSecret".to_owned(), None),
+                warned("generator MFA", "unsupported-generator")
+            ]
+        );
+        let fake = json!({"provider": {"fake": {"data": [{"key": "a", "value": "b"}]}}});
+        let hook = json!({"provider": {"webhook": {"url": "http://a", "result": {"jsonPath": "$.a"}}}});
+        let other = json!({"provider": {"kubernetes": {"remoteNamespace": "a"}}});
+        assert_eq!(
+            told(listed("SecretStore", &[fake, hook, other])),
+            [(State::Ok, "SecretStore".to_owned(), None)]
+        );
     }
 
     #[test]
