@@ -38,6 +38,8 @@ pub const EXTERNAL_SECRET_FINALIZER: &str = "externalsecrets.external-secrets.io
 /// Upstream's finalizer on every ClusterExternalSecret.
 pub const CLUSTER_EXTERNAL_SECRET_FINALIZER: &str =
     "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup";
+/// Upstream puts it, with the name of a ClusterExternalSecret behind it, on Namespaces.
+pub const NAMESPACE_FINALIZER: &str = "externalsecrets.external-secrets.io/ces-";
 /// Upstream's finalizer on a store that a PushSecret still needs.
 pub const STORE_FINALIZER: &str = "secretstore.externalsecrets.io/finalizer";
 

@@ -3,10 +3,11 @@
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
-use kube::core::ObjectList;
+use kube::core::{ObjectList, ObjectMeta, PartialObjectMeta};
 use serde_json::Value;
 
 use super::objects::wanted;
@@ -83,6 +84,14 @@ impl Look {
                 conditions.and_then(|conditions| conditions.ready) != Some(false)
             })
         })
+    }
+
+    /// All namespaces; of each the metadata.
+    pub async fn namespaces(&self) -> Seen<Vec<ObjectMeta>> {
+        let all =
+            self.all::<PartialObjectMeta<Namespace>>("/api/v1/namespaces", wanted("list", "namespaces", ""));
+        all.await
+            .map(|all| all.into_iter().map(|one| one.metadata).collect())
     }
 
     /// The Deployments anywhere with that value of the label `app.kubernetes.io/name`.

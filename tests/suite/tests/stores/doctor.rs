@@ -49,6 +49,11 @@ async fn what_is_used_and_not_supported_and_what_is_left_behind_is_named() {
             "namespaceSelector": {"matchLabels": {"never": "there"}},
             "rules": [{"apiGroups": ["external-secrets.io"], "apiVersions": ["v1alpha1"], "operations": ["CREATE"], "resources": ["pushsecrets"]}]}]}))
     .await;
+    apply(
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "doctor-held",
+        "finalizers": ["externalsecrets.external-secrets.io/ces-all"]}}),
+    )
+    .await;
     let labels = json!({"app.kubernetes.io/name": "external-secrets"});
     apply(json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "external-secrets", "namespace": "doctor", "labels": labels},
@@ -71,6 +76,7 @@ async fn what_is_used_and_not_supported_and_what_is_left_behind_is_named() {
         ),
         ("Controllers", "Seal", "ok", ""),
         ("Controllers", "upstream", "failed", "two-controllers"),
+        ("Namespaces", "doctor-held", "warning", "namespace-finalizer"),
         ("Permissions", "controller", "ok", ""),
     ] {
         let [told, why, what] = checks.of(section, about);

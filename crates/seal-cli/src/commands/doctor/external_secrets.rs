@@ -4,6 +4,7 @@
 mod controllers;
 mod definitions;
 mod features;
+mod namespaces;
 mod webhooks;
 
 use seal_api::external_secrets::names::{API_VERSION, GENERATORS_API_VERSION};
@@ -48,6 +49,7 @@ pub(super) async fn look_over(look: &Look, controller: &Controller, namespace: &
     }
     let webhooks = webhooks::Webhooks::gather(look, &definitions).await;
     let controllers = controllers::Controllers::gather(look).await;
+    let namespaces = namespaces::Namespaces::gather(look).await;
     let rights = access::of_external_secrets(look, controller, namespace).await;
     let section = |title, checks| Section {
         title,
@@ -61,6 +63,7 @@ pub(super) async fn look_over(look: &Look, controller: &Controller, namespace: &
             section("Objects", features::judge(&listed)),
             section("Webhooks", webhooks.judge()),
             section("Controllers", controllers.judge(controller)),
+            section("Namespaces", namespaces.judge()),
             section("Permissions", rights),
         ],
     }
