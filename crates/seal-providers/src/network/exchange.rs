@@ -8,7 +8,7 @@ use std::sync::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::Client,
@@ -153,12 +153,14 @@ impl Http {
     /// The head of the answer. A server may close a connection at the moment in which we take it up again; what
     /// changes nothing is then asked once more (RFC 9110, 9.2.2).
     async fn answered(&self, request: http::Request<Full<Bytes>>) -> Result<Response<Incoming>, StoreError> {
-        let is_safe = request.body().size_hint().exact() == Some(0);
+        let may_be_repeated = is_idempotent(request.method());
         for _ in 0..MOST_STALE {
             let made = self.made.load(Ordering::SeqCst);
             match self.client.request(request.clone()).await {
                 // Nobody has connected since, so it was an old connection.
-                Err(error) if is_safe && !error.is_connect() && self.made.load(Ordering::SeqCst) == made => {}
+                Err(error)
+                    if may_be_repeated && !error.is_connect() && self.made.load(Ordering::SeqCst) == made => {
+                }
                 outcome => return outcome.map_err(|error| self.unreachable(&error)),
             }
         }
@@ -249,6 +251,11 @@ fn nonsense(call: &Call, what: &'static str) -> StoreError {
         call: call.clone(),
         what,
     }
+}
+
+// RFC 9110's, and the two of Vault's own that only read.
+fn is_idempotent(method: &Method) -> bool {
+    method.is_idempotent() || matches!(method.as_str(), "LIST" | "SCAN")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Against servers of a few lines that say what no decent one says.
 
-use std::time::Duration;
+use std::{sync::atomic::AtomicUsize, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -72,6 +72,48 @@ async fn answer_and_its_status_arrive_whole() {
         "{request}"
     );
     assert!(request.contains("x-vault-token: hvs.canary"), "{request}");
+}
+
+/// Answers the first request of each connection, and closes it at the second one. Counts what it reads.
+async fn forgetful() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&requests);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = vec![0; 64 << 10];
+            for answer in ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", ""] {
+                if stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    drop(stream.write_all(answer.as_bytes()).await);
+                }
+            }
+        }
+    });
+    (address, requests)
+}
+
+#[tokio::test]
+async fn what_may_change_something_is_never_sent_twice() {
+    for (method, sent) in [("GET", 3), ("LIST", 3), ("POST", 2)] {
+        let (address, requests) = forgetful().await;
+        let http = http(&address);
+        let ask = async || {
+            let exchange = Exchange {
+                method: method.parse().unwrap(),
+                target: "/v1/secret/data/app",
+                headers: HeaderMap::new(),
+                body: Zeroizing::default(),
+                redirects: Redirects::Refuse,
+            };
+            http.send(&call(), exchange).await
+        };
+        assert_eq!(ask().await.unwrap().status, 200);
+        let again = ask().await;
+        assert_eq!(again.is_ok(), method != "POST", "{method}: {:?}", again.err());
+        assert_eq!(requests.load(Ordering::SeqCst), sent, "{method}");
+    }
 }
 
 #[tokio::test]
