@@ -10,6 +10,7 @@ mod dependents;
 mod fake;
 mod gather;
 mod generators;
+mod identity;
 mod kubernetes;
 mod outages;
 mod prepare;

@@ -2,9 +2,9 @@
 //! the store or something that it refers to changes. Who shares a client shares its token and its answers, and nobody
 //! else does (S11).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kube::Client;
 use seal_api::external_secrets::Provider;
@@ -18,6 +18,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::credentials::{Audience, Credentials, Interest, Lacking};
 use super::dependents::Thing;
+use super::identity::{Basis, Edition, Identity, Told};
 use super::outages::Outages;
 use super::stores::Store;
 use super::{fake, kubernetes, vault, webhook};
@@ -26,8 +27,6 @@ use crate::metrics::external_secrets::{ExternalSecretMetrics, StoreMeter};
 
 // More often than this nobody changes credentials at a stretch.
 const READINGS: usize = 3;
-// What is not watched is read again now and then.
-const UNWATCHED: Duration = Duration::from_secs(300);
 
 /// All clients.
 pub(crate) struct Clients {
@@ -48,33 +47,8 @@ pub(crate) struct Clients {
     all: Mutex<HashMap<Identity, Arc<AsyncMutex<Option<Made>>>>>,
 }
 
-// Who asks matters only where a ClusterSecretStore takes its credentials from the asker's namespace.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Identity {
-    store: Key,
-    asker: Arc<str>,
-}
-
-/// Which text of a store.
-#[derive(Clone, PartialEq, Eq)]
-struct Edition {
-    uid: Option<String>,
-    generation: Option<i64>,
-}
-
-impl Edition {
-    fn of(store: &Store) -> Self {
-        Self {
-            uid: store.metadata.uid.clone(),
-            generation: store.metadata.generation,
-        }
-    }
-}
-
 struct Made {
-    edition: Edition,
-    things: BTreeMap<Thing, Option<SecretVersion>>,
-    made: Instant,
+    basis: Basis,
     client: Arc<dyn SecretsClient>,
 }
 
@@ -154,7 +128,7 @@ impl Clients {
         // Whoever comes second waits for the first one's client.
         let mut place = place.lock().await;
         if let Some(made) = place.as_ref().filter(|made| self.is_current(made, store)) {
-            looked_at.extend(made.things.keys().cloned());
+            looked_at.extend(made.basis.things.keys().cloned());
             return Ok(Arc::clone(&made.client));
         }
         if let Some(outdated) = place.take() {
@@ -228,9 +202,11 @@ impl Clients {
         let client = client?;
         self.listen(key, client.as_ref(), meter);
         Ok(Made {
-            edition: Edition::of(store),
-            things,
-            made: Instant::now(),
+            basis: Basis {
+                edition: Edition::of(store),
+                things,
+                made: Instant::now(),
+            },
             client,
         })
     }
@@ -290,20 +266,19 @@ impl Clients {
     }
 
     fn is_current(&self, made: &Made, store: &Store) -> bool {
-        let fresh = !made.things.keys().any(Thing::is_unwatched) || made.made.elapsed() < UNWATCHED;
-        // What the watch has not told of is as it was read; what it buried is not.
-        let is_gone = |thing: &Thing| matches!(thing, Thing::Secret(key) if self.secrets.is_gone(key));
-        let unchanged = |(thing, read): (&Thing, &Option<SecretVersion>)| {
-            let told = self.version(thing);
-            (told.is_none() && !is_gone(thing)) || told == *read
-        };
-        made.edition == Edition::of(store) && fresh && made.things.iter().all(unchanged)
+        made.basis
+            .stands(&Edition::of(store), |thing| self.told_of(thing))
     }
 
-    fn version(&self, thing: &Thing) -> Option<SecretVersion> {
-        match thing {
-            Thing::Secret(key) => self.secrets.find(key),
-            Thing::ConfigMap(_) | Thing::Store(_) | Thing::Generator(..) => None,
+    fn told_of(&self, thing: &Thing) -> Told {
+        let Thing::Secret(key) = thing else {
+            return Told::Nothing;
+        };
+        match self.secrets.find(key) {
+            Some(version) => Told::Version(version),
+            None if self.secrets.is_gone(key) => Told::Gone,
+            // The watch may not have come that far.
+            None => Told::Nothing,
         }
     }
 
