@@ -62,8 +62,7 @@ async fn metrics_tell_of_objects_and_stores_as_the_table_lists_and_forget_what_i
             vault(&store.url(), Some("measured")),
         )
         .await;
-    let nowhere =
-        json!({"externalSecretSpec": {}, "namespaceSelectors": [{"matchLabels": {"measured": "none"}}]});
+    let nowhere = json!({"externalSecretSpec": of("measured/app"), "namespaceSelectors": [{"matchLabels": {"measured": "none"}}]});
     place.create("ClusterExternalSecret", "measured", nowhere).await;
     // Nothing listens there.
     place
