@@ -66,7 +66,7 @@ where
     K: DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
 {
     let config = watcher::Config::default().labels(selector);
-    merged(scopes, |scope| {
+    merged(&ApiResource::erase::<K>(&()), scopes, |scope| {
         watcher(api(client, scope), config.clone())
             .default_backoff()
             .boxed()
@@ -79,7 +79,7 @@ where
     K: kube::Resource<Scope = kube::core::ClusterResourceScope, DynamicType = ()>,
     K: DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
 {
-    merged(&[Scope::Cluster], |_| {
+    merged(&ApiResource::erase::<K>(&()), &[Scope::Cluster], |_| {
         watcher(Api::all(client.clone()), watcher::Config::default())
             .default_backoff()
             .boxed()
@@ -88,7 +88,7 @@ where
 
 /// All objects of a kind whose definition need not stand: nothing comes before it does.
 pub fn objects_once_served(client: &Client, scopes: &[Scope], resource: &ApiResource) -> News<DynamicObject> {
-    merged(scopes, |scope| {
+    merged(resource, scopes, |scope| {
         let objects = match scope {
             Scope::Cluster => Api::all_with(client.clone(), resource),
             Scope::Namespace(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
@@ -106,7 +106,7 @@ where
     K: DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
 {
     let resource = ApiResource::erase::<K>(&());
-    merged(&[Scope::Cluster], |_| {
+    merged(&resource, &[Scope::Cluster], |_| {
         let objects = Api::all(client.clone());
         stream::once(is_served(client.clone(), resource.clone()))
             .flat_map(move |()| watcher(objects.clone(), watcher::Config::default()).default_backoff())
@@ -130,7 +130,7 @@ async fn is_served(client: Client, resource: ApiResource) {
 
 /// The metadata of all Namespaces.
 pub fn namespaces(client: &Client) -> News<PartialObjectMeta<Namespace>> {
-    merged(&[Scope::Cluster], |_| {
+    merged(&ApiResource::erase::<Namespace>(&()), &[Scope::Cluster], |_| {
         watcher(Api::all(client.clone()), watcher::Config::default())
             .default_backoff()
             .boxed()
@@ -155,7 +155,7 @@ pub fn reencryptions(
     selector: &str,
 ) -> News<PartialObjectMeta<Reencryption>> {
     let config = watcher::Config::default().labels(selector);
-    let all = merged(scopes, |scope| {
+    let all = merged(&ApiResource::erase::<Reencryption>(&()), scopes, |scope| {
         watcher(api(client, scope), config.clone())
             .default_backoff()
             .boxed()
@@ -200,7 +200,7 @@ where
 
 fn metadata(client: &Client, scopes: &[Scope], selector: &str) -> News<SecretMetadata> {
     let config = watcher::Config::default().labels(selector);
-    merged(scopes, |scope| {
+    merged(&ApiResource::erase::<CoreSecret>(&()), scopes, |scope| {
         watcher(api::<SecretMetadata>(client, scope), config.clone())
             .default_backoff()
             .boxed()
@@ -219,20 +219,24 @@ where
 }
 
 fn merged<K: Send + 'static>(
+    resource: &ApiResource,
     scopes: &[Scope],
     open: impl Fn(&Scope) -> BoxStream<'static, watcher::Result<Event<K>>>,
 ) -> News<K> {
     let each = scopes.iter().map(|scope| {
-        let scope = scope.clone();
+        let (scope, resource) = (scope.clone(), resource.clone());
         open(&scope)
-            .map(move |news| (scope.clone(), news.map_err(|error| WatchInterrupted::of(&error))))
+            .map(move |news| {
+                let news = news.map_err(|error| WatchInterrupted::of(&error, &resource));
+                (scope.clone(), news)
+            })
             .boxed()
     });
     stream::select_all(each).boxed()
 }
 
 impl WatchInterrupted {
-    fn of(error: &watcher::Error) -> Self {
+    fn of(error: &watcher::Error, resource: &ApiResource) -> Self {
         let code = match error {
             watcher::Error::InitialListFailed(kube::Error::Api(status))
             | watcher::Error::WatchStartFailed(kube::Error::Api(status))
@@ -240,7 +244,7 @@ impl WatchInterrupted {
             _ => 0,
         };
         Self {
-            what: described(error),
+            what: described(error, resource),
             forbidden: code == FORBIDDEN,
             unknown: code == NOT_FOUND,
         }
@@ -248,7 +252,7 @@ impl WatchInterrupted {
 }
 
 // kube's own texts may quote an object that it could not read.
-fn described(error: &watcher::Error) -> String {
+fn described(error: &watcher::Error, resource: &ApiResource) -> String {
     let (doing, cause) = match error {
         watcher::Error::InitialListFailed(cause) => ("listing", Some(cause)),
         watcher::Error::WatchStartFailed(cause) => ("beginning", Some(cause)),
@@ -257,10 +261,11 @@ fn described(error: &watcher::Error) -> String {
         watcher::Error::NoResourceVersion => ("listing", None),
     };
     match cause {
-        // Secrets every cluster knows.
+        // Kubernetes' own every cluster knows.
         Some(kube::Error::Api(status)) if status.code == NOT_FOUND => {
+            let (kind, group, plural) = (&resource.kind, &resource.group, &resource.plural);
             format!(
-                "{doing}, 404: the cluster does not know SealedSecrets; apply crds/bitnami.com_sealedsecrets.yaml"
+                "{doing}, 404: the cluster does not know the kind {kind}; apply crds/{group}_{plural}.yaml"
             )
         }
         Some(kube::Error::Api(status)) => format!("{doing}, {} {}", status.code, status.reason),
