@@ -1,6 +1,6 @@
 //! How many objects wait for one store at a time: a room for each store and for each namespace, and those for whom there
 //! is no place wait outside, where they hold no worker. A store that never answers keeps nobody waiting but those who
-//! ask it, and a namespace with many such stores nobody but itself (S11).
+//! ask it, and namespaces with many such stores nobody but themselves, however many they are (S11).
 //!
 //! A place that becomes free is promised to whoever waits next, in turns of namespaces, news first; what is promised is
 //! given back also by those who turn out not to need it.
@@ -13,8 +13,10 @@ use crate::queue::{Lane, Queue};
 
 // Twice as many as a store's client asks at once, so that there is always a next one.
 const PLACES: usize = 64;
-// So many stores of its own that hang keep a namespace from its other ones.
+// So many stores of its own that hang keep a namespace from its other ones, where it is alone.
 const STORES: usize = 4;
+/// How many may wait in all rooms together: a worker for each.
+pub(super) const ALL: usize = STORES * STORES * PLACES;
 
 /// All rooms.
 pub(crate) struct Rooms {
@@ -27,6 +29,8 @@ pub(crate) struct Rooms {
 struct State {
     /// By store; one without anybody is not kept.
     rooms: HashMap<Key, Room>,
+    /// Of all namespaces, taken or promised.
+    taken: usize,
     /// By object.
     promises: HashMap<Key, Vec<Key>>,
 }
@@ -83,7 +87,6 @@ impl Rooms {
         lane: Lane,
     ) -> Option<Stay> {
         let has = |store: &Key| claimed.is_some_and(|claimed| claimed.stores.contains(store));
-        // No store has an empty name.
         let namespace = Key {
             name: "".into(),
             ..key.clone()
@@ -92,12 +95,7 @@ impl Rooms {
         let mut state = self.lock();
         let is_full = |store: &&Key| {
             let taken = state.rooms.get(store).map_or(0, |room| room.taken);
-            let places = if store.name.is_empty() {
-                STORES * self.places
-            } else {
-                self.places
-            };
-            taken >= places
+            taken >= self.places_of(store, &state)
         };
         if let Some(full) = stores.iter().find(is_full) {
             let full = full.clone();
@@ -112,6 +110,7 @@ impl Rooms {
         }
         for store in &stores {
             state.rooms.entry(store.clone()).or_default().taken += 1;
+            state.taken += usize::from(is_namespace(store));
         }
         drop(state);
         Some(Stay {
@@ -129,12 +128,24 @@ impl Rooms {
         }
     }
 
+    // What others have left free is shared with those who come: a third of it is a namespace's, so that there is always
+    // something left. One place each has.
+    fn places_of(&self, store: &Key, state: &State) -> usize {
+        match is_namespace(store) {
+            true => ((STORES * STORES * self.places).saturating_sub(state.taken) / (STORES - 1)).max(1),
+            false => self.places,
+        }
+    }
+
     fn leave(&self, store: &Key) {
         let mut state = self.lock();
+        let places = self.places_of(store, &state);
         let Some(room) = state.rooms.get_mut(store) else {
             return;
         };
-        match room.next() {
+        // One that has more than its share by now hands nothing on: those who wait are let in by those still inside.
+        let next = (room.taken <= places).then(|| room.next()).flatten();
+        match next {
             Some((key, lane)) => {
                 state.promises.entry(key.clone()).or_default().push(store.clone());
                 drop(state);
@@ -145,6 +156,7 @@ impl Rooms {
                 if room.taken == 0 {
                     state.rooms.remove(store);
                 }
+                state.taken -= usize::from(is_namespace(store));
             }
         }
     }
@@ -152,6 +164,11 @@ impl Rooms {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+// No store has an empty name.
+fn is_namespace(store: &Key) -> bool {
+    store.name.is_empty()
 }
 
 impl Room {
@@ -260,6 +277,51 @@ mod tests {
         assert_eq!(stays.len(), STORES);
         assert!(enter(&rooms, "another", &key("prod", "a"), Lane::News).is_none());
         assert!(enter(&rooms, "another", &key("dev", "a"), Lane::News).is_some());
+    }
+
+    #[tokio::test]
+    async fn however_many_namespaces_hang_there_is_a_place_for_the_next_one() {
+        let rooms = Rooms::with_places(Arc::default(), 4);
+        let mut stays = Vec::new();
+        for namespace in 0..20 {
+            let namespace = namespace.to_string();
+            let before = stays.len();
+            for number in 0..256 {
+                let number = number.to_string();
+                stays.extend(enter(
+                    &rooms,
+                    &format!("{namespace}-{number}"),
+                    &key(&namespace, &number),
+                    Lane::News,
+                ));
+            }
+            assert!(stays.len() > before, "{namespace} found no place");
+        }
+        assert!(stays.len() <= 16 * 4 + 20, "{}", stays.len());
+    }
+
+    #[tokio::test]
+    async fn a_namespace_gives_back_what_is_more_than_its_share_by_now_and_nobody_waits_for_ever() {
+        let queue = Arc::new(Queue::default());
+        let rooms = Rooms::with_places(Arc::clone(&queue), 1);
+        let inside: Vec<Stay> = (0..STORES)
+            .map(|number| number.to_string())
+            .filter_map(|store| enter(&rooms, &store, &key("greedy", &store), Lane::News))
+            .collect();
+        assert_eq!(inside.len(), STORES);
+        let others: Vec<Stay> = (0..STORES + STORES)
+            .map(|number| number.to_string())
+            .filter_map(|name| enter(&rooms, &format!("of-{name}"), &key(&name, &name), Lane::News))
+            .collect();
+        assert!(enter(&rooms, "x", &key("greedy", "x"), Lane::News).is_none());
+        // (16 - 4 - 4) / 3 places are its share now, and it leaves four.
+        for stay in inside {
+            drop(stay);
+        }
+        assert_eq!(next(&queue).await, key("greedy", "x"));
+        assert!(enter(&rooms, "x", &key("greedy", "x"), Lane::News).is_some());
+        drop(others);
+        assert!(rooms.lock().rooms.is_empty() && rooms.lock().taken == 0);
     }
 
     #[tokio::test]

@@ -21,8 +21,8 @@ use crate::settings::Settings;
 use crate::watches::Watches;
 use crate::workers::Worker;
 
-// They wait for stores, and hold no core meanwhile; how many may wait for one store is bounded by its room.
-const WORKERS: usize = 1024;
+// They wait for stores, and hold no core meanwhile; how many may wait where is bounded by rooms.
+const WORKERS: usize = super::rooms::ALL;
 const VALIDATORS: usize = 8;
 
 /// What others see of this part of the controller.
