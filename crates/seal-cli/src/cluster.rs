@@ -135,8 +135,19 @@ pub(crate) fn certificate(
         proxy
             .get("/v1/cert.pem")
             .await
-            .map_err(|error| unanswered(error, namespace, name))
+            .map_err(|error| unserved(error, namespace, name))
     })
+}
+
+// The Service was there a moment ago, and yet the API server may say that it is not: that it has no endpoints.
+fn unserved(error: ProxyError, namespace: &str, name: &str) -> CommandError {
+    match error.code() {
+        Some(404) => CommandError::cluster(format!(
+            "nothing that hands out a certificate runs behind the Service {namespace}/{name}"
+        ))
+        .remedy("see why: `seal doctor`; or name a certificate with --cert"),
+        _ => unanswered(error, namespace, name),
+    }
 }
 
 fn unanswered(error: ProxyError, namespace: &str, name: &str) -> CommandError {

@@ -55,6 +55,11 @@ impl Server {
 
     /// One whose controller serves `certificate`.
     fn of_controller(certificate: &str) -> Self {
+        Self::of_service(200, certificate)
+    }
+
+    /// One with the controller's Service, that answers so when it is asked for a certificate.
+    fn of_service(code: u16, answer: &str) -> Self {
         let service = "/api/v1/namespaces/kube-system/services/";
         Self::start(vec![
             (
@@ -64,8 +69,8 @@ impl Server {
             ),
             (
                 format!("GET {service}http:sealed-secrets-controller:http/proxy/v1/cert.pem"),
-                200,
-                certificate.to_owned(),
+                code,
+                answer.to_owned(),
             ),
         ])
     }
@@ -127,6 +132,20 @@ fn the_controllers_certificate_is_asked_for_once_and_kept() {
     );
     done(&bench.seal_with("seal --refresh --kubeconfig config", secret("a: b")));
     assert_eq!(server.count(), 4);
+}
+
+#[test]
+fn a_service_without_endpoints_is_not_said_to_be_missing() {
+    let bench = Bench::new();
+    let server = Server::of_service(
+        404,
+        r#"{"kind":"Status","status":"Failure","message":"services \"sealed-secrets-controller\" not found","reason":"NotFound","code":404}"#,
+    );
+    server.kubeconfig(&bench, "config");
+    let output = bench.seal_with(SEAL, secret("a: b"));
+    let told =
+        "nothing that hands out a certificate runs behind the Service kube-system/sealed-secrets-controller";
+    refused(&output, 7, told);
 }
 
 #[test]
