@@ -102,6 +102,8 @@ pub(crate) fn leave_up(
     lines.extend(variables.iter().map(|variable| format!("export {variable}")));
     lines.push(format!("cd {}", folder.display()));
     narrator.commands(&lines.iter().map(String::as_str).collect::<Vec<_>>())?;
+    narrator
+        .words("Nothing runs as a Pod here: where a certificate is wanted, name it with --cert cert.pem.")?;
     let folders: Vec<String> = [plane]
         .iter()
         .chain(&others)
