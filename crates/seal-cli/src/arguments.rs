@@ -3,6 +3,7 @@
 
 mod check;
 mod diagnosis;
+mod edit;
 mod git;
 mod keys;
 mod repository;
@@ -15,6 +16,7 @@ use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
 pub(crate) use check::{CheckArguments, CheckRendition};
 pub(crate) use diagnosis::{DoctorArguments, ExplainArguments, Subject};
+pub(crate) use edit::EditArguments;
 pub(crate) use git::{ConfigArguments, ConfigCommand, GitArguments, GitCommand};
 pub(crate) use keys::{KeysArguments, KeysCommand};
 pub(crate) use repository::{BulkRendition, ReencryptArguments, RotateArguments, UsageArguments, Way};
@@ -89,6 +91,8 @@ pub(crate) enum Command {
     Set(SetArguments),
     /// Take entries out of a SealedSecret; leave the rest of the file as it is
     Unset(UnsetArguments),
+    /// Edit the SealedSecrets of a file as the Secrets that they become; no key is needed
+    Edit(Box<EditArguments>),
     /// Seal the entries of a plain Secret into a SealedSecret
     Merge(MergeArguments),
     /// Seal the same values to the newest key, in all files of a repository

@@ -5,6 +5,7 @@ mod check;
 mod completion;
 mod config;
 mod doctor;
+mod edit;
 mod explain;
 mod git;
 mod keygen;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, terminal: Terminal) -> Result<(), CommandErr
         Command::Doctor(arguments) => doctor::run(&arguments, terminal),
         Command::Set(arguments) => set::set(&arguments, terminal),
         Command::Unset(arguments) => set::unset(&arguments, terminal),
+        Command::Edit(arguments) => edit::run(&arguments, terminal),
         Command::Merge(arguments) => merge::run(&arguments, terminal),
         Command::Reencrypt(arguments) => reencrypt::run(&arguments, terminal),
         Command::Rotate(arguments) => rotate::run(&arguments, terminal),

@@ -11,6 +11,7 @@ mod cli {
     pub(crate) mod checking;
     pub(crate) mod cluster;
     pub(crate) mod commands;
+    pub(crate) mod editing;
     pub(crate) mod explain;
     pub(crate) mod harness;
     pub(crate) mod keys;

@@ -1,4 +1,4 @@
-//! The SealedSecret in a file that `set`, `unset` and `merge` change, by splices that leave every other
+//! The SealedSecrets in a file that `set`, `unset`, `merge` and `edit` change, by splices that leave every other
 //! byte as it is. Its own scope, name and namespace count; nothing is sealed wider than allowed (S20).
 
 use seal_api::{SealedSecret, annotations};
@@ -54,7 +54,8 @@ pub(super) enum Changed {
     Entries(String),
 }
 
-fn read(arguments: &TargetArguments) -> Result<ManifestFile, CommandError> {
+/// Reads its file.
+pub(super) fn read(arguments: &TargetArguments) -> Result<ManifestFile, CommandError> {
     if arguments.file.as_os_str() == "-" {
         return Err(CommandError::usage(
             "the SealedSecret is changed in its file; standard input is none",
@@ -70,39 +71,28 @@ impl Target {
         stream: &Stream<'_>,
         arguments: &TargetArguments,
     ) -> Result<Self, CommandError> {
-        let place = |error: CommandError| error.about(&file.source.shown());
-        let mut matching: Vec<Found> = manifests::find(stream)
-            .map_err(place)?
-            .into_iter()
-            .filter(|found| {
-                let is = |field, wanted: Option<&str>| {
-                    let metadata = found
-                        .value
-                        .get("metadata")
-                        .and_then(|metadata| metadata.get(field)?.as_str());
-                    wanted.is_none() || wanted == metadata
-                };
-                found.kind == Kind::SealedSecret
-                    && is("name", arguments.name.as_ref().map(AsRef::as_ref))
-                    && is("namespace", arguments.namespace.as_ref().map(AsRef::as_ref))
-            })
-            .collect();
+        let mut matching = matching(file, stream, arguments)?;
         if matching.len() > 1 {
-            return Err(place(
+            return Err(
                 CommandError::usage(format!("there are {} SealedSecrets", matching.len()))
-                    .remedy("say which with --name and --namespace"),
-            ));
+                    .remedy("say which with --name and --namespace")
+                    .about(&file.source.shown()),
+            );
         }
-        let Some(found) = matching.pop() else {
-            let which = if arguments.name.is_some() || arguments.namespace.is_some() {
-                " of that name"
-            } else {
-                ""
-            };
-            return Err(place(CommandError::input(format!(
-                "there is no SealedSecret{which}"
-            ))));
-        };
+        Self::of(file, matching.swap_remove(0))
+    }
+
+    /// All SealedSecrets of `file` that the flags name, at least one, in the order of the text.
+    pub(super) fn find_all(
+        file: &ManifestFile,
+        stream: &Stream<'_>,
+        arguments: &TargetArguments,
+    ) -> Result<Vec<Self>, CommandError> {
+        let matching = matching(file, stream, arguments)?;
+        matching.into_iter().map(|found| Self::of(file, found)).collect()
+    }
+
+    fn of(file: &ManifestFile, found: Found) -> Result<Self, CommandError> {
         let name = file.name_of(&found);
         let object =
             SealedSecret::from_value(&found.value).map_err(|error| CommandError::from(error).about(&name))?;
@@ -167,12 +157,23 @@ impl Target {
     ) -> Result<(), CommandError> {
         let sealed = seal_core::seal(value, key, label, &mut SystemRandom)
             .map_err(|error| CommandError::key(format!("{}: {entry}: {error}", self.name)))?;
-        edits.set(
-            self.found.place.document,
-            &self.path(entry),
-            Value::from(encode_base64(&sealed)),
-        );
+        self.put_sealed(edits, entry, encode_base64(&sealed));
         Ok(())
+    }
+
+    /// Puts what is sealed already into `entry`.
+    pub(super) fn put_sealed(&self, edits: &mut Edits<'_, '_>, entry: &str, sealed: String) {
+        edits.set(self.found.place.document, &self.path(entry), Value::from(sealed));
+    }
+
+    /// Puts `value` into the field of its template at `steps`, or takes the field out.
+    pub(super) fn put_in_template(&self, edits: &mut Edits<'_, '_>, steps: &[String], value: Option<Value>) {
+        let template = self.found.place.path().key("spec").key("template");
+        let path = steps.iter().fold(template, |path, step| path.key(step.as_str()));
+        match value {
+            Some(value) => edits.set(self.found.place.document, &path, value),
+            None => edits.remove(self.found.place.document, &path),
+        }
     }
 
     /// Takes `entry` out.
@@ -184,6 +185,38 @@ impl Target {
         let object = self.found.place.path();
         object.key("spec").key("encryptedData").key(entry)
     }
+}
+
+fn matching(
+    file: &ManifestFile,
+    stream: &Stream<'_>,
+    arguments: &TargetArguments,
+) -> Result<Vec<Found>, CommandError> {
+    let place = |error: CommandError| error.about(&file.source.shown());
+    let mut matching = manifests::find(stream).map_err(place)?;
+    matching.retain(|found| {
+        let is = |field, wanted: Option<&str>| {
+            let metadata = found
+                .value
+                .get("metadata")
+                .and_then(|metadata| metadata.get(field)?.as_str());
+            wanted.is_none() || wanted == metadata
+        };
+        found.kind == Kind::SealedSecret
+            && is("name", arguments.name.as_ref().map(AsRef::as_ref))
+            && is("namespace", arguments.namespace.as_ref().map(AsRef::as_ref))
+    });
+    if matching.is_empty() {
+        let which = if arguments.name.is_some() || arguments.namespace.is_some() {
+            " of that name"
+        } else {
+            ""
+        };
+        return Err(place(CommandError::input(format!(
+            "there is no SealedSecret{which}"
+        ))));
+    }
+    Ok(matching)
 }
 
 /// Whether Kubernetes takes `entry` as a key of a Secret's data.
