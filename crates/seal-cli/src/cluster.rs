@@ -15,7 +15,7 @@ use seal_cluster::kubeconfig::{self, Connection, Kubeconfig, KubeconfigError, Ov
 use seal_cluster::look::Look;
 use seal_cluster::secrets::Secrets;
 use seal_cluster::service_proxy::{ProxyError, ServiceProxy};
-use seal_core::Namespace;
+use seal_core::{Namespace, ObjectName};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -310,6 +310,20 @@ pub(crate) fn client(cluster: &ClusterArguments) -> Result<kube::Client, Command
         let what = format!("{server}: trust or identity of the kubeconfig cannot be used");
         CommandError::cluster(what)
     })
+}
+
+/// The SealedSecret `namespace/name`, if it stands.
+pub(crate) fn sealed_secret(
+    cluster: &ClusterArguments,
+    namespace: &Namespace,
+    name: &ObjectName,
+) -> Result<Option<SealedSecret>, CommandError> {
+    let path = format!("/apis/bitnami.com/v1alpha1/namespaces/{namespace}/sealedsecrets/{name}");
+    match call(cluster, Method::GET, path, Body::empty())? {
+        Ok(body) => read(&body).map(Some),
+        Err(StatusCode::NOT_FOUND) => Ok(None),
+        Err(refusal) => Err(refused("read a SealedSecret", namespace.as_ref(), refusal)),
+    }
 }
 
 /// All SealedSecrets that can be read as such.

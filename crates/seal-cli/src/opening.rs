@@ -2,6 +2,7 @@
 //! engine: open, shape, desired.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use jiff::Timestamp;
 use seal_api::{SealedSecret, Secret};
@@ -64,6 +65,27 @@ pub(crate) fn secret(object: &SealedSecret, ring: &KeyRing) -> Result<Secret, Ve
     )
 }
 
+/// Opens each entry on its own, so that one that fails hides nothing of the others. The legacy blob has no name.
+pub(crate) fn each(
+    object: &SealedSecret,
+    ring: &KeyRing,
+) -> impl Iterator<Item = (String, Result<Unveiled, Fault>)> {
+    let is_blob = object.spec.data.is_some();
+    let mut bare = object.clone();
+    let texts = match is_blob {
+        true => [(String::new(), None)].into(),
+        false => mem::take(&mut bare.spec.encrypted_data),
+    };
+    texts.into_iter().map(move |(entry, text)| {
+        let mut alone = bare.clone();
+        if !is_blob {
+            alone.spec.encrypted_data.insert(entry.clone(), text);
+        }
+        let opened = unveil(&alone, ring).map_err(|mut faults| faults.swap_remove(0));
+        (entry, opened)
+    })
+}
+
 /// What private keys make of an object, entry by entry.
 pub(crate) struct Examined {
     /// The key that opens each, or why none does. The legacy blob has no name.
@@ -72,23 +94,13 @@ pub(crate) struct Examined {
     pub(crate) whole: Vec<Fault>,
 }
 
-/// Opens each entry on its own, so that one that fails hides nothing of the others, then the whole. No
-/// value outlives the call.
+/// Opens each entry on its own, then the whole. No value outlives the call.
 pub(crate) fn examine(object: &SealedSecret, ring: &KeyRing) -> Examined {
-    let of = |object: &SealedSecret, entry: &str| match unveil(object, ring) {
-        Ok(unveiled) => Ok(unveiled.key_of(entry).expect("what opened, a key opened")),
-        Err(mut faults) => Err(faults.swap_remove(0)),
+    let keys = |(entry, opened): (String, Result<Unveiled, Fault>)| {
+        let key = opened.map(|unveiled| unveiled.key_of(&entry).expect("what opened, a key opened"));
+        (entry, key)
     };
-    let mut entries = BTreeMap::new();
-    if object.spec.data.is_some() {
-        entries.insert(String::new(), of(object, ""));
-    } else {
-        for (entry, text) in &object.spec.encrypted_data {
-            let mut alone = object.clone();
-            alone.spec.encrypted_data = [(entry.clone(), text.clone())].into();
-            entries.insert(entry.clone(), of(&alone, entry));
-        }
-    }
+    let entries: BTreeMap<_, _> = each(object, ring).map(keys).collect();
     let whole = match entries.values().all(Result::is_ok) {
         true => secret(object, ring).err().unwrap_or_default(),
         false => Vec::new(),

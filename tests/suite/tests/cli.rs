@@ -12,6 +12,7 @@ mod cli {
     pub(crate) mod cluster;
     pub(crate) mod commands;
     pub(crate) mod editing;
+    pub(crate) mod editing_values;
     pub(crate) mod explain;
     pub(crate) mod harness;
     pub(crate) mod keys;

@@ -5,6 +5,7 @@
 
 mod changes;
 mod page;
+mod values;
 
 use seal_core::{Certificate, EncryptionLabel};
 use seal_document::{Edits, Stream, WipedText};
@@ -22,12 +23,14 @@ use crate::repository::settings;
 use crate::terminal::Terminal;
 use changes::{Changes, Refusal, Wanted};
 use page::Shown;
+use values::Whence;
 
 /// By its name editors know how to colour it.
 const PAGE: &str = "secret.yaml";
 
 /// Runs it.
 pub(super) fn run(arguments: &EditArguments, terminal: Terminal) -> Result<(), CommandError> {
+    let whence = Whence::settle(arguments)?;
     let certificate = settings::with_environment(&arguments.certificate, &arguments.target.file)?;
     let source = CertificateSource::settle(&certificate)?;
     let allowed = settings::widest_scope(arguments.allowed.allow_scope, &arguments.target.file)?;
@@ -36,7 +39,7 @@ pub(super) fn run(arguments: &EditArguments, terminal: Terminal) -> Result<(), C
         false => error.remedy("write the Secret and seal it: `seal seal SECRET -w FILE`"),
     })?;
     let stream = file.parse()?;
-    let shown = Target::find_all(&file, &stream, &arguments.target)?
+    let mut shown = Target::find_all(&file, &stream, &arguments.target)?
         .into_iter()
         .map(Shown::of)
         .collect::<Result<Vec<_>, _>>()?;
@@ -46,6 +49,9 @@ pub(super) fn run(arguments: &EditArguments, terminal: Terminal) -> Result<(), C
         .collect::<Result<Vec<_>, _>>()?;
     // Nobody types values that could not be sealed then.
     let certificate = source.usable(terminal)?;
+    for one in &mut shown {
+        whence.reveal(one)?;
+    }
     let round = Round {
         file: &file,
         stream: &stream,

@@ -9,13 +9,13 @@ use tempfile::TempDir;
 use super::harness::{Bench, done, program, refused, secret};
 
 /// A file to edit, and a folder in memory that is this test's alone.
-struct Desk {
-    bench: Bench,
+pub(super) struct Desk {
+    pub(super) bench: Bench,
     memory: TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bench = Bench::new();
         let sealed = bench.sealed(&secret("a: old-a\nb: old-b\nc: old-c"));
         let sealed = sealed.replace(
@@ -30,14 +30,14 @@ impl Desk {
         Self { bench, memory }
     }
 
-    fn with(file: &str) -> Self {
+    pub(super) fn with(file: &str) -> Self {
         let desk = Self::new();
         desk.bench.write("f.yaml", file);
         desk
     }
 
     /// `seal edit` with an editor that is the script `editor`, in which $f is the file that it is given.
-    fn editing(&self, editor: &str, line: &str) -> Program {
+    pub(super) fn editing(&self, editor: &str, line: &str) -> Program {
         self.bench
             .write("editor", format!("#!/bin/sh\nfor f; do :; done\n{editor}\n"));
         let path = self.bench.folder.path().join("editor");
@@ -48,7 +48,7 @@ impl Desk {
             .env("SEAL_EDITOR", "./editor")
     }
 
-    fn edit(&self, editor: &str) -> ProgramOutput {
+    pub(super) fn edit(&self, editor: &str) -> ProgramOutput {
         self.editing(editor, "edit f.yaml --cert cert.pem").run().unwrap()
     }
 
@@ -60,16 +60,16 @@ impl Desk {
         self.is_clean();
     }
 
-    fn is_clean(&self) {
+    pub(super) fn is_clean(&self) {
         assert_eq!(fs::read_dir(self.memory.path()).unwrap().count(), 0);
     }
 
-    fn rendered(&self) -> String {
+    pub(super) fn rendered(&self) -> String {
         self.bench.rendered(&self.bench.read("f.yaml"))
     }
 }
 
-fn entry<'f>(file: &'f str, name: &str) -> &'f str {
+pub(super) fn entry<'f>(file: &'f str, name: &str) -> &'f str {
     let line = file
         .lines()
         .find(|line| line.trim_start().starts_with(&format!("{name}: ")));

@@ -21,6 +21,8 @@ pub(super) struct Shown {
     pub(super) sealed: BTreeMap<String, String>,
     /// The values that are shown, by entry.
     pub(super) values: BTreeMap<String, Plaintext>,
+    /// Why others are not, though values were asked for.
+    pub(super) hidden: Vec<String>,
 }
 
 /// How every placeholder begins.
@@ -49,6 +51,7 @@ impl Shown {
             target,
             sealed,
             values: BTreeMap::new(),
+            hidden: Vec::new(),
         })
     }
 
@@ -77,6 +80,9 @@ impl Shown {
         let object = &self.target.object;
         let scope = annotations::scope(object.metadata.annotations.as_ref());
         let mut comment = format!("# {}, scope {scope}\n", one_line(self.target.shown()));
+        for why in &self.hidden {
+            writeln!(comment, "# not shown: {}", one_line(why)).expect("a String takes everything");
+        }
         let template = object.spec.template.as_ref();
         let made: Vec<&str> = template
             .and_then(|template| template.data.as_ref())
