@@ -2,6 +2,7 @@
 //!
 //! Everything after opening is common to all kinds.
 
+pub mod exposed;
 mod inspect;
 mod open;
 #[cfg(test)]
