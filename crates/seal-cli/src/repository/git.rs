@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::{str, thread};
 
 use zeroize::Zeroizing;
@@ -29,6 +29,15 @@ pub(crate) struct Staged {
     pub(crate) blob: String,
     /// What is committed in its place.
     pub(crate) before: Option<String>,
+}
+
+/// What there is of a blob.
+pub(crate) enum Content {
+    Whole(Zeroizing<Vec<u8>>),
+    /// More bytes than are wanted.
+    TooLong,
+    /// This clone has left it elsewhere.
+    Missing,
 }
 
 impl Git {
@@ -120,31 +129,79 @@ impl Git {
         blobs: impl IntoIterator<Item = &'b str>,
     ) -> Result<Vec<Zeroizing<Vec<u8>>>, CommandError> {
         let asked: Vec<&str> = blobs.into_iter().collect();
-        if asked.is_empty() {
-            return Ok(Vec::new());
-        }
-        let lines: String = asked.iter().map(|blob| format!("{blob}\n")).collect();
-        let answer = self.run(&["cat-file", "--batch"], lines.as_bytes())?;
-        let unreadable = || CommandError::input("git does not have a file that the index names");
-        let mut rest = answer.as_slice();
         let mut contents = Vec::with_capacity(asked.len());
-        for _ in asked {
-            let end = rest
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .ok_or_else(unreadable)?;
-            let head = str::from_utf8(&rest[..end]).unwrap_or_default();
-            let size = head
-                .strip_suffix(char::is_whitespace)
-                .unwrap_or(head)
-                .rsplit(' ')
-                .next();
-            let size: usize = size.and_then(|size| size.parse().ok()).ok_or_else(unreadable)?;
-            let content = rest.get(end + 1..end + 1 + size).ok_or_else(unreadable)?;
-            contents.push(Zeroizing::new(content.to_vec()));
-            rest = rest.get(end + size + 2..).unwrap_or_default();
-        }
+        let mut left = LIMIT;
+        self.each_content(&asked, LIMIT, |content| {
+            let content = match content {
+                Content::Whole(content) if content.len() <= left => content,
+                Content::Missing => {
+                    return Err(CommandError::input(
+                        "git does not have a file that the index names",
+                    ));
+                }
+                _ => {
+                    return Err(CommandError::input(format!(
+                        "what is staged is longer than {LIMIT} bytes"
+                    )));
+                }
+            };
+            left -= content.len();
+            contents.push(content);
+            Ok(())
+        })?;
         Ok(contents)
+    }
+
+    /// Hands the content of each of `blobs` to `take`, in their order, out of one git; no more than one is held.
+    pub(crate) fn each_content(
+        &self,
+        blobs: &[&str],
+        limit: usize,
+        mut take: impl FnMut(Content) -> Result<(), CommandError>,
+    ) -> Result<(), CommandError> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        let mut command = hardened(&self.top);
+        command.args(["cat-file", "--batch"]);
+        let ask = |to: &mut dyn Write| blobs.iter().try_for_each(|blob| writeln!(to, "{blob}"));
+        let unreadable = || CommandError::input("`git cat-file` says what nobody understands");
+        let hear = |from: &mut dyn BufRead| {
+            let lost = |error: io::Error| CommandError::file("read", Path::new("what git answers"), &error);
+            for _ in blobs {
+                let mut head = String::new();
+                from.take(1024).read_line(&mut head).map_err(lost)?;
+                let size = match head.trim_end().split(' ').collect::<Vec<_>>()[..] {
+                    [_, "missing"] => {
+                        take(Content::Missing)?;
+                        continue;
+                    }
+                    [_, "blob", size] => size.parse().map_err(|_| unreadable())?,
+                    _ => return Err(unreadable()),
+                };
+                let mut content = from.take(size);
+                let whole = match usize::try_from(size) {
+                    Ok(size) if size <= limit => {
+                        // As long as it will be: a buffer that grows would leave copies behind.
+                        let mut whole = Zeroizing::new(Vec::with_capacity(size));
+                        content.read_to_end(&mut whole).map_err(lost)?;
+                        Content::Whole(whole)
+                    }
+                    _ => {
+                        io::copy(&mut content, &mut io::sink()).map_err(lost)?;
+                        Content::TooLong
+                    }
+                };
+                let is_cut = content.limit() > 0;
+                let mut end = [0];
+                if is_cut || from.read_exact(&mut end).is_err() {
+                    return Err(unreadable());
+                }
+                take(whole)?;
+            }
+            Ok(())
+        };
+        converse(command, "`git cat-file` failed", ask, hear)
     }
 
     /// The folder of its hooks.
@@ -237,7 +294,19 @@ fn hardened(folder: &Path) -> Command {
     command
 }
 
-fn finish(mut command: Command, stdin: &[u8], failed: &str) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+fn finish(command: Command, stdin: &[u8], failed: &str) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+    let whole = |from: &mut dyn BufRead| input::read_whole(from, LIMIT, Path::new("what git answers"));
+    converse(command, failed, |to| to.write_all(stdin), whole)
+}
+
+/// Runs `command`; `write` tells it, on a thread of its own, while `read` hears what it says, and whichever of
+/// the two ends first lets the other one end.
+fn converse<T>(
+    mut command: Command,
+    failed: &str,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
+    read: impl FnOnce(&mut dyn BufRead) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
     // What git says could quote a stranger's names.
     command
         .stdin(Stdio::piped())
@@ -246,24 +315,27 @@ fn finish(mut command: Command, stdin: &[u8], failed: &str) -> Result<Zeroizing<
     let mut child = command.spawn().map_err(|error| {
         CommandError::file("run", Path::new("git"), &error).remedy("install git, or see that it is in PATH")
     })?;
-    let answer = exchange(&mut child, stdin);
+    let to = child.stdin.take().expect("it is piped");
+    let from = child.stdout.take().expect("it is piped");
+    let answer = thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut to = BufWriter::new(to);
+            // A git that reads no further has said all that it will.
+            let _ = write(&mut to).and_then(|()| to.flush());
+        });
+        let mut from = BufReader::with_capacity(64 << 10, from);
+        let answer = read(&mut from);
+        // A git that nobody hears any longer would hear nobody either, and the thread above would wait for it.
+        drop(from);
+        answer
+    });
     let status = child
         .wait()
         .map_err(|error| CommandError::file("run", Path::new("git"), &error))?;
-    match status.success() {
-        true => answer,
-        false => Err(CommandError::input(failed.to_owned())),
+    match (answer, status.success()) {
+        (Ok(_), false) => Err(CommandError::input(failed.to_owned())),
+        (answer, _) => answer,
     }
-}
-
-fn exchange(child: &mut Child, stdin: &[u8]) -> Result<Zeroizing<Vec<u8>>, CommandError> {
-    let mut to = child.stdin.take().expect("it is piped");
-    let mut from = child.stdout.take().expect("it is piped");
-    thread::scope(|scope| {
-        // A git that reads no further has said all that it will.
-        scope.spawn(move || to.write_all(stdin));
-        input::read_whole(&mut from, LIMIT, Path::new("what git answers"))
-    })
 }
 
 #[cfg(unix)]
@@ -276,4 +348,25 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 fn path_of(bytes: &[u8]) -> PathBuf {
     let text = String::from_utf8_lossy(bytes);
     PathBuf::from(OsStr::new(text.as_ref()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_too_long_ends_it_although_more_is_being_asked() {
+        let asked = vec![b'x'; 8 << 20];
+        let some = |from: &mut dyn BufRead| input::read_whole(from, 1 << 20, Path::new("it"));
+        let refused = converse(Command::new("cat"), "", |to| to.write_all(&asked), some).unwrap_err();
+        assert_eq!(refused.complaints()[0].what, "it is longer than 1048576 bytes");
+    }
+
+    #[test]
+    fn however_much_is_asked_all_of_it_is_answered() {
+        let asked = vec![b'x'; 8 << 20];
+        let all = |from: &mut dyn BufRead| input::read_whole(from, LIMIT, Path::new("it"));
+        let heard = converse(Command::new("cat"), "", |to| to.write_all(&asked), all).unwrap();
+        assert_eq!(heard.len(), asked.len());
+    }
 }
