@@ -14,6 +14,7 @@ pub mod kubeconfig;
 pub mod lease;
 pub mod look;
 pub mod object_entries;
+mod pages;
 pub mod reencryption;
 pub mod sealing_key_ring;
 pub mod secrets;

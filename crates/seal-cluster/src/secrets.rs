@@ -13,9 +13,8 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::call::{CallError, send, wiped};
+use crate::pages::{self, encoded};
 
-// How many Secrets are asked for at once: fewer where those are too large for one answer.
-const PAGES: [usize; 3] = [100, 10, 1];
 const WHOLE: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const ALL_METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -98,8 +97,8 @@ impl Secrets {
     pub async fn versions(&self, namespace: &str, selector: &str) -> Result<Vec<Version>, CallError> {
         let read = |answer: &[u8]| {
             let page: ObjectList<Listed> = serde_json::from_slice(answer)?;
-            let next = page.metadata.continue_.filter(|token| !token.is_empty());
-            Ok((page.items.into_iter().map(Version::from).collect(), next))
+            let items = page.items.into_iter().map(Version::from).collect();
+            Ok((items, page.metadata.continue_))
         };
         self.pages(namespace, selector, ALL_METADATA, read).await
     }
@@ -120,7 +119,7 @@ impl Secrets {
         }
     }
 
-    // All pages of what `selector` selects, each read by `read`, which also says where the next one begins.
+    // All that `selector` selects, page by page, each read by `read`, which also says where the next one begins.
     async fn pages<T>(
         &self,
         namespace: &str,
@@ -128,29 +127,9 @@ impl Secrets {
         accept: &str,
         read: impl Fn(&[u8]) -> Result<(Vec<T>, Option<String>), MalformedSecret>,
     ) -> Result<Vec<T>, CallError> {
-        let mut pages = PAGES.into_iter().peekable();
-        let (mut all, mut rest) = (Vec::new(), String::new());
-        loop {
-            let limit = pages.peek().copied().unwrap_or(1);
-            let selector = encoded(selector);
-            let path = format!(
-                "{}?labelSelector={selector}&limit={limit}{rest}",
-                path(namespace, "")
-            );
-            let answer = match self.answer(Method::GET, &path, accept, None).await {
-                Err(CallError::TooLarge) if limit > 1 => {
-                    pages.next();
-                    continue;
-                }
-                answer => answer?,
-            };
-            let (page, next) = read(&answer)?;
-            all.extend(page);
-            match next {
-                Some(token) => rest = format!("&continue={}", encoded(&token)),
-                None => return Ok(all),
-            }
-        }
+        let list = format!("{}?labelSelector={}", path(namespace, ""), encoded(selector));
+        let ask = |page: String| async move { self.answer(Method::GET, &page, accept, None).await };
+        pages::all(&list, ask, |answer| Ok(read(&answer)?)).await
     }
 
     /// Creates `secret` in its namespace.
@@ -232,28 +211,4 @@ impl Secrets {
 fn path(namespace: &str, name: &str) -> String {
     let slash = if name.is_empty() { "" } else { "/" };
     format!("/api/v1/namespaces/{namespace}/secrets{slash}{name}")
-}
-
-// For a query: all but unreserved characters (RFC 3986, 2.3) as percent and two digits.
-pub(crate) fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte))
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn selectors_travel_whole() {
-        assert_eq!(encoded("a.b/c in (x,y)"), "a.b%2Fc%20in%20%28x%2Cy%29");
-    }
 }

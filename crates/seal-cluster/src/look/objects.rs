@@ -13,15 +13,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Look, Seen, Wanted, seen};
+use crate::call::CallError;
 use crate::installation::{INSTALLATION_SECRET, Installation};
-use crate::secrets::{Secrets, encoded};
+use crate::pages;
+use crate::secrets::Secrets;
 use crate::watch::Watched;
 
 /// A SealedSecret, or the metadata of something that cannot be read as one.
 pub type SealedSecretSeen = Result<SealedSecret, Box<ObjectMeta>>;
-
-// Whatever the objects' sizes, four of them fit into one answer.
-const PAGES: [usize; 4] = [256, 64, 16, 4];
 
 pub(super) fn wanted(verb: &'static str, resource: &'static str, namespace: &str) -> Wanted {
     Wanted {
@@ -69,37 +68,20 @@ impl Look {
 
     /// All objects of a list, page by page.
     pub(super) async fn all<T: DeserializeOwned + Clone>(&self, base: &str, wanted: Wanted) -> Seen<Vec<T>> {
-        let mut all = Vec::new();
-        let mut page = 0;
-        let mut rest = String::new();
-        loop {
-            let path = format!("{base}?limit={}{rest}", PAGES[page]);
-            let answer = self
-                .bytes(
-                    http::Method::GET,
-                    &path,
-                    super::WHOLE,
-                    kube::client::Body::empty(),
-                )
-                .await;
-            if matches!(answer, Err(crate::call::CallError::TooLarge)) && page + 1 < PAGES.len() {
-                page += 1;
-                continue;
-            }
-            let list: ObjectList<T> =
-                match seen(answer, wanted.clone()).and(|bytes| match serde_json::from_slice(&bytes) {
-                    Ok(list) => Seen::Found(list),
-                    Err(_) => Seen::Unknown("the API server's answer is no list of such objects".to_owned()),
-                }) {
-                    Seen::Found(list) => list,
-                    other => return other.map(|_: ObjectList<T>| all),
-                };
-            all.extend(list.items);
-            match list.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => rest = format!("&continue={}", encoded(&token)),
-                None => return Seen::Found(all),
-            }
-        }
+        let ask = |page: String| async move {
+            self.bytes(
+                http::Method::GET,
+                &page,
+                super::WHOLE,
+                kube::client::Body::empty(),
+            )
+            .await
+        };
+        let listed = pages::all(base, ask, |answer| {
+            let list: ObjectList<T> = serde_json::from_slice(&answer).map_err(|_| CallError::Unexpected)?;
+            Ok((list.items, list.metadata.continue_))
+        });
+        seen(listed.await, wanted)
     }
 
     /// The metadata of a Secret; RBAC has no permission for less than the whole, but no more is sent.
@@ -211,42 +193,4 @@ impl Look {
 
 fn readable(object: Watched) -> SealedSecretSeen {
     object.0.map_err(|invalid| Box::new(invalid.metadata))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-    use std::sync::{Arc, Mutex};
-
-    use http::{Request, Response};
-    use kube::Client;
-    use kube::client::Body;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn the_api_servers_word_for_the_rest_goes_back_to_it_as_it_came() {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let answering = tower::service_fn({
-            let asked = Arc::clone(&asked);
-            move |request: Request<Body>| {
-                let query = request.uri().query().unwrap_or_default().to_owned();
-                let word = if query.contains("continue") {
-                    ""
-                } else {
-                    "a+b/c=&limit=1"
-                };
-                asked.lock().unwrap().push(query);
-                let answer = format!(r#"{{"metadata": {{"continue": "{word}"}}, "items": []}}"#);
-                async move { Ok::<_, Infallible>(Response::new(Body::from(answer.into_bytes()))) }
-            }
-        });
-        let look = Look::new(Client::new(answering, "seal"));
-        assert!(look.sealed_secrets("prod").await.found().is_some());
-        let asked = asked.lock().unwrap();
-        assert_eq!(
-            *asked,
-            ["limit=256", "limit=256&continue=a%2Bb%2Fc%3D%26limit%3D1"]
-        );
-    }
 }
