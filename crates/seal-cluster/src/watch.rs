@@ -147,24 +147,18 @@ pub fn key_secrets(client: &Client, namespace: &str) -> News<SecretMetadata> {
     metadata(client, &[Scope::Namespace(namespace.to_owned())], KEY_LABEL)
 }
 
-/// The metadata of all requests to reencrypt in `scopes` that match the label selector. Where the cluster does not know them, or the role does
-/// not cover them, nothing is told until it does.
+/// The metadata of all requests to reencrypt in `scopes` that match the label selector.
 pub fn reencryptions(
     client: &Client,
     scopes: &[Scope],
     selector: &str,
 ) -> News<PartialObjectMeta<Reencryption>> {
     let config = watcher::Config::default().labels(selector);
-    let all = merged(&ApiResource::erase::<Reencryption>(&()), scopes, |scope| {
+    merged(&ApiResource::erase::<Reencryption>(&()), scopes, |scope| {
         watcher(api(client, scope), config.clone())
             .default_backoff()
             .boxed()
-    });
-    let told = |(_, news): &(Scope, Result<_, WatchInterrupted>)| {
-        let none = |error: &WatchInterrupted| error.forbidden || error.unknown;
-        std::future::ready(!news.as_ref().is_err_and(none))
-    };
-    all.filter(told).boxed()
+    })
 }
 
 /// That the SealingKeyRing in `namespace` changed. A cluster without its definition is asked again now

@@ -43,8 +43,8 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Starts the one worker and the watches. A cluster that does not know requests has none, and nothing
-    /// waits for them.
+    /// Starts the one worker and the watches. A cluster that does not know requests has none, and where the role does not
+    /// cover them they are not seen; nothing waits for them.
     pub(crate) fn start(
         client: Client,
         keys: watch::Receiver<Option<Arc<Keys>>>,
@@ -180,6 +180,10 @@ impl Told for RequestWatches {
 
     fn keys(&self) -> Vec<Key> {
         self.0.known.keys()
+    }
+
+    fn is_optional(&self) -> bool {
+        true
     }
 
     fn forget_gone(&self, key: &Key) -> bool {

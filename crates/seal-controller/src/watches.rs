@@ -38,6 +38,12 @@ pub(crate) trait Told: Send + Sync + 'static {
     /// All objects that there are.
     fn keys(&self) -> Vec<Key>;
 
+    /// Whether a cluster may do without such objects, or a role without the right to them: then nothing waits for a
+    /// scope whose list is refused, and nobody is told.
+    fn is_optional(&self) -> bool {
+        false
+    }
+
     /// Forgets what is kept of the object of that key, if there is none any longer. Whether that is so.
     fn forget_gone(&self, key: &Key) -> bool;
 }
@@ -82,7 +88,16 @@ impl<T: Told> Watches<T> {
         open.extend(self.told.open(stage, &self.scopes));
         while let Some((scope, news)) = open.next().await {
             match news {
-                Ok((keys, lane)) => self.hear(keys, lane),
+                Ok((keys, lane)) => {
+                    // What was refused once may be granted by now.
+                    if !expected.contains(&scope) {
+                        expected.push(scope);
+                    }
+                    self.hear(keys, lane);
+                }
+                Err(error) if self.told.is_optional() && (error.forbidden || error.unknown) => {
+                    expected.retain(|known| *known != scope);
+                }
                 Err(error) => {
                     let namespace = scope.namespace();
                     warn!(namespace, %error, "a watch is taken up again");
@@ -91,6 +106,10 @@ impl<T: Told> Watches<T> {
                         expected.retain(|known| *known != scope);
                     }
                 }
+            }
+            // Where every list is refused there is nothing to begin with.
+            if expected.is_empty() {
+                continue;
             }
             while self.told.has_listed(stage, &expected) {
                 let Some(next) = self.told.open(stage + 1, &self.scopes) else {

@@ -175,7 +175,9 @@ async fn a_namespace_that_appears_later_is_served_from_then_on() {
     let controller = narrow("later", &[], &flags).await;
     let place = in_namespace(&controller, "later-b").await;
     // Until its role stands, everything there is refused; the own namespace is served all the while.
-    opens(&place_of(&controller).await, "own").await;
+    let own = place_of(&controller).await;
+    opens(&own, "own").await;
+    super::reencrypting::use_all(&own).await;
     let settings = [
         "fullnameOverride=later",
         "serviceAccount.name=seal",
@@ -188,6 +190,7 @@ async fn a_namespace_that_appears_later_is_served_from_then_on() {
         }
     }
     opens(&place, "db").await;
+    super::reencrypting::use_all(&place).await;
 }
 
 #[tokio::test]
