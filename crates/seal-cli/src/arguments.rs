@@ -260,6 +260,10 @@ pub(crate) struct SealArguments {
     /// Seal Secrets without a single entry, too
     #[arg(long)]
     pub(crate) allow_empty_data: bool,
+    /// Seal for these environments of .seal.yaml, each with its own certificate, into its own folder: the one
+    /// of its paths, or DIR/NAME, or DIR with {env} in it, of --out-dir DIR
+    #[arg(long = "env", value_name = "NAME", value_delimiter = ',', conflicts_with_all = ["in_place", "out_file"])]
+    pub(crate) environments: Vec<String>,
     #[command(flatten)]
     pub(crate) destination: DestinationArguments,
     #[command(flatten)]

@@ -119,6 +119,29 @@ pub(crate) fn normal(path: &Path) -> PathBuf {
     normal
 }
 
+/// Where `path` leads, links followed as far as it stands; what does not stand yet is taken by its words.
+pub(crate) fn real_place(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    let mut standing = absolute.as_path();
+    // The last part is the name of a file that is replaced: a link there is the caller's affair.
+    let name = standing.file_name()?;
+    standing = standing.parent()?;
+    let mut missing = vec![name];
+    loop {
+        if let Ok(real) = fs::canonicalize(standing) {
+            return Some(
+                missing
+                    .into_iter()
+                    .rev()
+                    .fold(real, |place, part| place.join(part)),
+            );
+        }
+        // A folder that is missing has none above it, so that `..` leads nowhere.
+        missing.push(standing.file_name()?);
+        standing = standing.parent()?;
+    }
+}
+
 /// A file that is read, changed and replaced, as one step among all runs of this program. Nothing that
 /// waits for another process (a pipe, a prompt) may be read meanwhile: that process may wait for this.
 pub(crate) struct Exclusive {

@@ -13,6 +13,7 @@ mod cli {
     pub(crate) mod commands;
     pub(crate) mod editing;
     pub(crate) mod editing_values;
+    pub(crate) mod environments;
     pub(crate) mod explain;
     pub(crate) mod harness;
     pub(crate) mod keys;

@@ -3,27 +3,34 @@
 //! All input is read and sealed before the first byte is written. How a Secret becomes a SealedSecret is
 //! the engine's.
 
-use std::path::{Path, PathBuf};
+mod destination;
+mod environments;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use seal_api::{Secret, annotations};
 use seal_core::{Certificate, Plaintext, Scope, SystemRandom};
 use seal_document::{Format, Schema, Stream, Value, WipedText};
 use seal_engine::sealed_secret;
 
-use crate::arguments::{DestinationArguments, FormatArgument, SealArguments};
+use crate::arguments::{CertificateArguments, FormatArgument, SealArguments};
 use crate::certificate::CertificateSource;
 use crate::command_error::CommandError;
 use crate::cores;
 use crate::input::{self, Source};
 use crate::manifests::{self, Found, Kind, ManifestFile, Replacement};
-use crate::output;
 use crate::terminal::Terminal;
+use destination::Destination;
 
 /// Runs it.
 pub(super) fn run(arguments: &SealArguments, terminal: Terminal) -> Result<(), CommandError> {
-    let source = CertificateSource::settle(&arguments.certificate)?;
     let sources = input::sources(&arguments.input.paths, terminal)?;
-    let destination = Destination::settle(&arguments.destination, &sources)?;
+    let passages = passages(arguments, &sources)?;
+    let certificates = passages
+        .iter()
+        .map(|passage| CertificateSource::settle(&passage.certificate))
+        .collect::<Result<Vec<_>, _>>()?;
     let files = sources
         .into_iter()
         .map(ManifestFile::read)
@@ -51,26 +58,93 @@ pub(super) fn run(arguments: &SealArguments, terminal: Terminal) -> Result<(), C
     if secrets.is_empty() {
         terminal.warn("there is no Secret in the input; it is passed on as it is");
     }
-    // Without a Secret no certificate is needed.
-    let sealed = match secrets.is_empty() {
-        true => Vec::new(),
-        false => seal_all(&secrets, &source.usable(terminal)?, arguments.allow_empty_data)?,
-    };
-    for (job, object) in secrets.iter().zip(&sealed) {
-        warn_of_sizes(job, object.bytes, terminal);
+    let mut results = Vec::with_capacity(passages.len());
+    for (passage, source) in passages.iter().zip(&certificates) {
+        let sealed = || {
+            passage.judge(&secrets)?;
+            // Without a Secret no certificate is needed.
+            let sealed = match secrets.is_empty() {
+                true => Vec::new(),
+                false => seal_all(&secrets, &source.usable(terminal)?, arguments.allow_empty_data)?,
+            };
+            written(&files, &streams, &secrets, sealed, arguments, terminal)
+        };
+        results.push(sealed().map_err(|error| passage.about(error))?);
+    }
+    // All are sealed before the first is written.
+    destination::write(&passages, &files, &results, terminal)
+}
+
+/// One way through the run: to which key, and where to.
+struct Passage<'a> {
+    /// The environment's name and its scopes, if it is for one.
+    environment: Option<(&'a str, BTreeSet<Scope>)>,
+    certificate: Cow<'a, CertificateArguments>,
+    destination: Destination<'a>,
+}
+
+fn passages<'a>(arguments: &'a SealArguments, sources: &[Source]) -> Result<Vec<Passage<'a>>, CommandError> {
+    if !arguments.environments.is_empty() {
+        return environments::passages(arguments, sources);
+    }
+    Ok(vec![Passage {
+        environment: None,
+        certificate: Cow::Borrowed(&arguments.certificate),
+        destination: Destination::settle(&arguments.destination, sources)?,
+    }])
+}
+
+impl Passage<'_> {
+    // What its environment does not allow is not sealed for it (S20).
+    fn judge(&self, secrets: &[Job]) -> Result<(), CommandError> {
+        let Some((_, allowed)) = &self.environment else {
+            return Ok(());
+        };
+        match secrets.iter().find(|job| !allowed.contains(&job.scope)) {
+            None => Ok(()),
+            Some(job) => Err(CommandError::input(format!(
+                "{}: its scope is {}, which allowed-scopes does not have",
+                job.place, job.scope
+            ))
+            .remedy("seal it with another --scope, or allow this one in .seal.yaml")),
+        }
     }
 
-    let mut results: Vec<Vec<Replacement>> = files.iter().map(|_| Vec::new()).collect();
+    fn about(&self, error: CommandError) -> CommandError {
+        match &self.environment {
+            Some((name, _)) => error.about(&format!("environment {name}")),
+            None => error,
+        }
+    }
+}
+
+/// The texts of all files, and how many Secrets of each were sealed.
+struct Written {
+    texts: Vec<WipedText>,
+    changes: Vec<usize>,
+}
+
+fn written(
+    files: &[ManifestFile],
+    streams: &[Stream<'_>],
+    secrets: &[Job],
+    sealed: Vec<Sealed>,
+    arguments: &SealArguments,
+    terminal: Terminal,
+) -> Result<Written, CommandError> {
+    let mut replacements: Vec<Vec<Replacement>> = files.iter().map(|_| Vec::new()).collect();
     for (job, object) in secrets.iter().zip(sealed) {
-        results[job.file].push(job.found.replaced_by(object.manifest));
+        warn_of_sizes(job, object.bytes, terminal);
+        replacements[job.file].push(job.found.replaced_by(object.manifest));
     }
     let mut texts = Vec::with_capacity(files.len());
-    for ((file, stream), replacements) in files.iter().zip(&streams).zip(&results) {
+    for ((file, stream), replacements) in files.iter().zip(streams).zip(&replacements) {
         let text = result(file, stream, replacements, arguments)
             .map_err(|error| error.about(&file.source.shown()))?;
         texts.push(text);
     }
-    destination.write(&files, &texts, &results, terminal)
+    let changes = replacements.iter().map(Vec::len).collect();
+    Ok(Written { texts, changes })
 }
 
 /// A Secret on its way.
@@ -216,85 +290,4 @@ fn converted(text: &str, format: Format, wanted: Format) -> Result<WipedText, Co
         converted.push_str(&manifests::render(&value, wanted)?);
     }
     Ok(converted)
-}
-
-/// Where the results go, known before anything is sealed.
-enum Destination<'a> {
-    File(Option<&'a Path>),
-    InPlace,
-    Folder(&'a Path),
-}
-
-impl<'a> Destination<'a> {
-    fn settle(arguments: &'a DestinationArguments, sources: &[Source]) -> Result<Self, CommandError> {
-        if arguments.in_place {
-            if sources.contains(&Source::Stdin) {
-                return Err(CommandError::usage(
-                    "--in-place needs files, and standard input is none",
-                ));
-            }
-            return Ok(Self::InPlace);
-        }
-        if let Some(folder) = &arguments.out_dir {
-            if sources.contains(&Source::Stdin) {
-                return Err(CommandError::usage(
-                    "--out-dir needs files, and standard input is none",
-                ));
-            }
-            let mut names: Vec<_> = sources.iter().filter_map(relative).collect();
-            names.sort_unstable();
-            if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(CommandError::usage(format!(
-                    "two inputs would become {}",
-                    pair[0].display()
-                )));
-            }
-            return Ok(Self::Folder(folder));
-        }
-        if sources.len() > 1 {
-            return Err(
-                CommandError::usage(format!("there are {} inputs, and one output", sources.len()))
-                    .remedy("replace the files with --in-place, or write others with --out-dir"),
-            );
-        }
-        Ok(Self::File(arguments.out_file.as_deref()))
-    }
-
-    fn write(
-        &self,
-        files: &[ManifestFile],
-        texts: &[WipedText],
-        changes: &[Vec<Replacement>],
-        terminal: Terminal,
-    ) -> Result<(), CommandError> {
-        let mut targets: Vec<(PathBuf, &[u8])> = Vec::new();
-        for ((file, text), changes) in files.iter().zip(texts).zip(changes) {
-            let source = &file.source;
-            match self {
-                Self::File(path) => return output::write_public(*path, text),
-                Self::InPlace if changes.is_empty() => {
-                    terminal.detail(&format!("{}: nothing to seal", source.shown()))
-                }
-                Self::InPlace => {
-                    terminal.detail(&format!("{}: {} sealed", source.shown(), changes.len()));
-                    targets.extend(source.path().map(|path| (path.to_owned(), text.as_bytes())));
-                }
-                Self::Folder(folder) => {
-                    let path = folder.join(relative(source).expect("only files get here"));
-                    let parent = path.parent().unwrap_or(folder);
-                    std::fs::create_dir_all(parent)
-                        .map_err(|error| CommandError::file("make", parent, &error))?;
-                    targets.push((path, text.as_bytes()));
-                }
-            }
-        }
-        output::replace_all(targets)
-    }
-}
-
-fn relative(source: &Source) -> Option<&Path> {
-    match source {
-        Source::Stdin => None,
-        Source::File { relative, .. } => Some(relative),
-    }
 }

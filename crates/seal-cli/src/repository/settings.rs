@@ -11,7 +11,7 @@ use seal_document::{DuplicateKeys, Format, Limits, Position, Schema, Value};
 
 use crate::arguments::CertificateArguments;
 use crate::command_error::CommandError;
-use crate::file_system::others_can_write;
+use crate::file_system::{others_can_write, real_place};
 use crate::input;
 
 /// Its name.
@@ -31,6 +31,8 @@ pub(crate) struct Settings {
 pub(crate) struct Environment {
     pub(crate) name: String,
     paths: Globs,
+    /// The folder that is all of its paths, if they are one.
+    pub(crate) folder: Option<PathBuf>,
     /// A file beneath the root, or a URL.
     pub(crate) certificate: Option<String>,
     pub(crate) fingerprints: Vec<Fingerprint>,
@@ -116,6 +118,7 @@ impl Settings {
             settings.environments.push(Environment {
                 name: name.to_owned(),
                 paths: reader.globs(known, &at)?,
+                folder: reader.texts(known, &at, "paths")?.as_deref().and_then(one_folder),
                 certificate: reader.certificate(known, &at)?,
                 fingerprints: reader.fingerprints(known, &at)?,
                 allowed: reader.scopes(known, &at)?,
@@ -155,14 +158,46 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The path of `file` from the root.
+    /// The path of `file`, which need not stand yet, from the root.
     pub(crate) fn relative(&self, file: &Path) -> Option<PathBuf> {
-        let folder = match file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let place = fs::canonicalize(folder).ok()?.join(file.file_name()?);
+        let place = real_place(file)?;
         place.strip_prefix(&self.root).ok().map(Path::to_owned)
+    }
+
+    /// The environment of that name.
+    pub(crate) fn named(&self, name: &str) -> Result<&Environment, CommandError> {
+        let names: Vec<&str> = self.environments.iter().map(|one| one.name.as_str()).collect();
+        let Some(found) = self.environments.iter().find(|one| one.name == name) else {
+            let error = CommandError::usage(format!("{NAME} has no environment {name}"));
+            return Err(match (nearest(name, &names), names.as_slice()) {
+                (Some(meant), _) => error.remedy(format!("did you mean {meant}?")),
+                (None, []) => error.remedy("write down its paths and its certificate there"),
+                (None, names) => error.remedy(format!("there are {}", names.join(", "))),
+            });
+        };
+        Ok(found)
+    }
+
+    /// `arguments`, and where they name no certificate or no fingerprints, those of `environment`.
+    pub(crate) fn filled(
+        &self,
+        arguments: &CertificateArguments,
+        environment: &Environment,
+    ) -> CertificateArguments {
+        let mut filled = arguments.clone();
+        if filled.cert.is_none() {
+            filled.cert = environment
+                .certificate
+                .as_ref()
+                .map(|whence| match whence.contains("://") {
+                    true => whence.clone(),
+                    false => self.root.join(whence).display().to_string(),
+                });
+        }
+        if filled.fingerprint.is_empty() {
+            filled.fingerprint.clone_from(&environment.fingerprints);
+        }
+        filled
     }
 
     /// The first environment that the file at `relative` belongs to.
@@ -208,27 +243,14 @@ pub(crate) fn with_environment(
     arguments: &CertificateArguments,
     file: &Path,
 ) -> Result<CertificateArguments, CommandError> {
-    let mut filled = arguments.clone();
     let Some(settings) = Settings::of(file)? else {
-        return Ok(filled);
+        return Ok(arguments.clone());
     };
     let relative = settings.relative(file).unwrap_or_default();
-    let Some(environment) = settings.environment(&relative) else {
-        return Ok(filled);
-    };
-    if filled.cert.is_none() {
-        filled.cert = environment
-            .certificate
-            .as_ref()
-            .map(|whence| match whence.contains("://") {
-                true => whence.clone(),
-                false => settings.root.join(whence).display().to_string(),
-            });
-    }
-    if filled.fingerprint.is_empty() {
-        filled.fingerprint.clone_from(&environment.fingerprints);
-    }
-    Ok(filled)
+    Ok(match settings.environment(&relative) {
+        Some(environment) => settings.filled(arguments, environment),
+        None => arguments.clone(),
+    })
 }
 
 /// Reads fields, and says where one stands that is not as it should be.
@@ -359,6 +381,14 @@ impl Reader<'_> {
         }
         Ok(Globs(globs.build().map_err(|_| wrong())?))
     }
+}
+
+// `clusters/prod` of the one glob `clusters/prod/**`.
+fn one_folder(globs: &[String]) -> Option<PathBuf> {
+    let [only] = globs else { return None };
+    let folder = only.strip_suffix("/**")?.trim_start_matches('/');
+    let is_plain = !folder.is_empty() && !folder.contains(['*', '?', '[', '\\']);
+    is_plain.then(|| folder.into())
 }
 
 fn entries(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {

@@ -99,7 +99,7 @@ fn what_is_left_stays_what_is_replaced_is_sealed_and_lines_come_and_go() {
         "{seen}"
     );
     assert!(
-        !seen.contains("old-") && !seen.contains("AgA") && !seen.contains("AgB"),
+        before.contains(": AQ") && !seen.contains("old-") && !seen.contains(": AQ"),
         "{seen}"
     );
     desk.is_clean();

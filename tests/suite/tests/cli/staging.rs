@@ -404,5 +404,6 @@ fn git_merges_and_rebases_by_entry_and_shows_no_ciphertext() {
     let shown = checkout.seal(&["git", "textconv", "db.yaml"]);
     let shown = done(&shown);
     assert!(shown.contains("    a: sealed, ciphertext "), "{shown}");
-    assert!(!shown.contains("AQ"), "{shown}");
+    // A digest may hold these two letters, too.
+    assert!(!shown.contains(": AQ"), "{shown}");
 }
