@@ -11,6 +11,7 @@ mod cluster {
     mod conditions;
     mod connection;
     mod downtime;
+    mod editing;
     mod flags;
     mod ground;
     mod http;

@@ -3,12 +3,14 @@
 
 use seal_testbed::{Canary, ProgramOutput, Workspace};
 
-use super::harness::{Bench, done, program};
+use super::harness::{Bench, done, program, secret};
 
 fn loud(bench: &Bench, line: &str, stdin: &str) -> ProgramOutput {
     program(bench.folder.path())
         .env("RUST_LOG", "trace")
         .env("RUST_BACKTRACE", "full")
+        // Puts this file in place of what it is to edit.
+        .env("SEAL_EDITOR", "cp page.yaml")
         .args(line.split_whitespace())
         .arg("-v")
         .stdin(stdin)
@@ -42,6 +44,17 @@ fn a_plaintext_surfaces_only_where_it_was_asked_for() {
     silent(&canary, "seal", &sealed, false);
     bench.write("sealed.yaml", done(&sealed));
 
+    bench.write("page.yaml", plain.replace("metadata:", "unknown: {}\nmetadata:"));
+    for line in [
+        "edit sealed.yaml --cert cert.pem",
+        "edit sealed.yaml --cert cert.pem --show-values --keys key.pem",
+    ] {
+        let output = loud(&bench, line, "");
+        assert_eq!(output.code, 3, "{line}: {}", output.err());
+        silent(&canary, line, &output, false);
+    }
+    bench.write("page.yaml", "");
+
     for (line, stdin, may_print) in [
         ("verify --keys key.pem sealed.yaml", "", false),
         ("verify --keys other.pem sealed.yaml", "", false),
@@ -74,6 +87,7 @@ fn a_plaintext_in_the_wrong_place_is_not_quoted_by_the_complaint() {
     let quoted = serde_json::to_string(canary.text()).unwrap();
     let word = canary.text().split('"').next().unwrap().to_owned();
     let metadata = "metadata: {name: db, namespace: prod}";
+    bench.write("sealed.yaml", bench.sealed(&secret("a: b")));
     for plain in [
         format!("apiVersion: v1\nkind: Secret\n{metadata}\ndata: {{a: {quoted}}}\n"),
         format!("apiVersion: v1\nkind: Secret\n{metadata}\ndata: {quoted}\n"),
@@ -87,6 +101,15 @@ fn a_plaintext_in_the_wrong_place_is_not_quoted_by_the_complaint() {
         format!("{{\"apiVersion\": \"v1\", \"kind\": \"Secret\", \"stringData\": {{\"a\": {quoted}}}"),
     ] {
         let output = loud(&bench, "seal --cert cert.pem", &plain);
+        assert_eq!(
+            (output.code, output.out().as_str()),
+            (3, ""),
+            "{plain}\n{}",
+            output.err()
+        );
+        silent(&canary, &plain, &output, false);
+        bench.write("page.yaml", &plain);
+        let output = loud(&bench, "edit sealed.yaml --cert cert.pem", "");
         assert_eq!(
             (output.code, output.out().as_str()),
             (3, ""),
