@@ -6,6 +6,7 @@ mod copies;
 use std::env;
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::thread;
@@ -138,7 +139,8 @@ impl Editor {
                     biased;
                     status = &mut ended => {
                         let status = status.map_err(io::Error::other)??;
-                        return Ok(match interrupted && !status.success() {
+                        let was_interrupted = interrupted || status.signal() == Some(Signal::INT.as_raw());
+                        return Ok(match was_interrupted && !status.success() {
                             true => Ended::Interrupted,
                             false => Ended::ByItself(status),
                         });

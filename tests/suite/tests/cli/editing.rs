@@ -179,6 +179,8 @@ fn an_editor_that_fails_or_is_killed_changes_nothing_and_leaves_nothing() {
     let change = "sed -i 's/^  b: .*/  b: hunter2/' \"$f\"; cp \"$f\" \"$f~\"; ";
     desk.gives_up(&format!("{change} exit 1"), 3, "ended with exit status: 1");
     desk.gives_up(&format!("{change} kill -KILL $$"), 3, "ended with signal: 9");
+    // As Ctrl-C ends a program that does nothing about it.
+    desk.gives_up(&format!("{change} kill -INT $$"), 130, "nothing was changed");
     desk.gives_up(&format!("{change} rm \"$f\""), 3, "there is no such file");
     // Sent to the parent, that is to seal, which passes it on.
     for name in ["TERM", "HUP"] {
