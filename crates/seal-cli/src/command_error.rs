@@ -14,6 +14,9 @@ use seal_document::{EditError, ParseError, ValueError};
 use seal_engine::sealed_secret::SealFault;
 use seal_engine::{Fault, FaultClass};
 
+/// The exit code of whoever a signal ended, as a shell tells of Ctrl-C.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// Why the command does not end with exit code 0.
 #[derive(Debug)]
 pub(crate) struct CommandError {
@@ -157,7 +160,7 @@ impl CommandError {
             Blame::Findings => 1,
             Blame::Usage => 2,
             // As shells write the end by a signal: 128 and its number.
-            Blame::Interrupted => 130,
+            Blame::Interrupted => INTERRUPTED,
             Blame::Fault(class) => class.exit_code(),
         })
     }

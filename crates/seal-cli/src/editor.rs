@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::command_error::CommandError;
+use crate::interrupt::{self, Ending, Hearing};
 use crate::terminal::Terminal;
 
 /// The variables that name it, the first that is set.
@@ -120,12 +120,10 @@ impl Editor {
     }
 
     fn run(&self, file: &Path) -> io::Result<Ended> {
+        let mut hearing = Hearing::of(interrupt::ALL)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             // Ctrl-C reaches the editor, too, which knows what it means by it.
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut hang_up = signal(SignalKind::hangup())?;
             let mut child = Command::new(&self.program)
                 .args(&self.arguments)
                 .arg(file)
@@ -145,9 +143,11 @@ impl Editor {
                             false => Ended::ByItself(status),
                         });
                     }
-                    _ = interrupt.recv() => interrupted = true,
-                    _ = terminate.recv() => break Signal::TERM,
-                    _ = hang_up.recv() => break Signal::HUP,
+                    ending = hearing.next() => match ending {
+                        Ending::Interrupt => interrupted = true,
+                        Ending::Terminate => break Signal::TERM,
+                        Ending::HangUp => break Signal::HUP,
+                    },
                 }
             };
             let _ = kill_process(pid, passed_on);

@@ -8,11 +8,11 @@ use std::thread;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::command_error::CommandError;
+use crate::interrupt::{self, Hearing};
 
 const TERMINAL: &str = "/dev/tty";
 
@@ -21,22 +21,19 @@ const TERMINAL: &str = "/dev/tty";
 /// # Errors
 /// [`CommandError`]; the terminal is as it was before.
 pub(crate) fn ask(prompt: String) -> Result<Zeroizing<String>, CommandError> {
+    // Until the terminal is as it was.
+    let mut hearing = Hearing::of(interrupt::ALL).map_err(unread)?;
     let _restored = Restored::remember().map_err(unread)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.map_err(unread)?.block_on(async {
         // rpassword turns Ctrl-C into a signal before it makes the terminal echo again; one that ends
         // the process on the spot would leave it as it is.
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(unread)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(unread)?;
-        let mut hang_up = signal(SignalKind::hangup()).map_err(unread)?;
         let (answer, answered) = oneshot::channel();
         // It waits for a key, whatever is asked of this process; the process does not wait for it.
         thread::spawn(move || drop(answer.send(rpassword::prompt_password(prompt).map(Zeroizing::new))));
         tokio::select! {
             biased;
-            _ = interrupt.recv() => Err(stopped()),
-            _ = terminate.recv() => Err(stopped()),
-            _ = hang_up.recv() => Err(stopped()),
+            _ = hearing.next() => Err(stopped()),
             typed = answered => match typed {
                 Ok(Ok(typed)) => Ok(typed),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Err(stopped()),

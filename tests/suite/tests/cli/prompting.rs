@@ -114,3 +114,33 @@ fn a_terminal_echoes_again_after_a_signal_at_the_prompt() {
         assert!(prompted.echoes(), "{signal:?}");
     }
 }
+
+#[test]
+fn ctrl_c_ends_it_also_where_it_waits_for_the_folder_after_the_prompt() {
+    let mut prompted = Prompted::new();
+    let before = prompted.bench.read("f.yaml");
+    let held = File::open(prompted.bench.folder.path()).unwrap();
+    held.lock().unwrap();
+    prompted.keyboard.write_all(b"typed\n").unwrap();
+    let waits = format!(" {} ", prompted.child.id());
+    let late = Instant::now() + SOON;
+    while !std::fs::read_to_string("/proc/locks")
+        .unwrap()
+        .lines()
+        .any(|line| line.contains("->") && line.contains(&waits))
+    {
+        assert!(Instant::now() < late, "it does not wait for the folder");
+        thread::sleep(Duration::from_millis(10));
+    }
+    prompted.send(Signal::INT);
+    while prompted.child.try_wait().unwrap().is_none() {
+        if Instant::now() > late {
+            prompted.child.kill().unwrap();
+            panic!("it goes on waiting");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(prompted.end().code(), Some(130));
+    assert!(prompted.echoes());
+    assert_eq!(prompted.bench.read("f.yaml"), before);
+}
