@@ -1,4 +1,5 @@
-//! Whether the cluster has what the files say: the same ciphertexts, opened. It changes nothing.
+//! Whether the cluster has what the files say: the same ciphertexts, opened, under whatever name and in whatever
+//! namespace an overlay put them. It changes nothing.
 
 use std::collections::HashMap;
 
@@ -18,7 +19,7 @@ pub(super) struct Deployed {
 impl Deployed {
     /// Compares files and cluster.
     pub(super) fn of(sources: &[Source], standing: &[SealedSecret]) -> Result<Self, CommandError> {
-        let standing: HashMap<_, _> = standing.iter().map(|object| (place(object), object)).collect();
+        let standing = Standing::of(standing);
         let rows = over(sources, cores::count(), |source| {
             let file = SealedFile::read(source)?;
             let (_, sealed) = match file.parse()? {
@@ -26,11 +27,8 @@ impl Deployed {
                 Err(why) => return Ok(Outcome::Skipped(why)),
             };
             let judged = |one: crate::repository::Sealed| {
-                let found = standing.get(&place(&one.object)).copied();
-                (
-                    one.shown,
-                    found.is_some_and(|found| is_deployed(&one.object, found)),
-                )
+                let there = standing.has(&one.object);
+                (one.shown, there)
             };
             Ok(Outcome::Unchanged(
                 sealed.into_iter().map(judged).collect::<Vec<_>>(),
@@ -75,16 +73,50 @@ impl Deployed {
     }
 }
 
-fn place(object: &SealedSecret) -> (Option<String>, Option<String>) {
-    (object.metadata.namespace.clone(), object.metadata.name.clone())
+// What stands in the cluster. No two objects have a ciphertext in common unless both were made of one text.
+struct Standing<'a>(HashMap<Mark, Vec<&'a SealedSecret>>);
+
+// What to look for an object by: one of its ciphertexts, or its place where it has none.
+#[derive(PartialEq, Eq, Hash)]
+enum Mark {
+    Text(String),
+    Place(Option<String>, Option<String>),
+}
+
+impl<'a> Standing<'a> {
+    fn of(objects: &'a [SealedSecret]) -> Self {
+        let mut all: HashMap<_, Vec<_>> = HashMap::new();
+        for object in objects {
+            all.entry(Mark::of(object)).or_default().push(object);
+        }
+        Self(all)
+    }
+
+    fn has(&self, file: &SealedSecret) -> bool {
+        let alike = self.0.get(&Mark::of(file)).into_iter().flatten();
+        alike.into_iter().any(|standing| is_deployed(file, standing))
+    }
+}
+
+impl Mark {
+    fn of(object: &SealedSecret) -> Self {
+        let (spec, metadata) = (&object.spec, &object.metadata);
+        let text = spec.encrypted_data.values().flatten().chain(&spec.data).next();
+        match text {
+            Some(text) => Self::Text(bare(text)),
+            None => Self::Place(metadata.namespace.clone(), metadata.name.clone()),
+        }
+    }
+}
+
+// Base64 may be broken into lines.
+fn bare(text: &str) -> String {
+    text.split_whitespace().collect()
 }
 
 // Opened, that is, as the controller says of this very generation.
 fn is_deployed(file: &SealedSecret, standing: &SealedSecret) -> bool {
-    let bare = |text: &Option<String>| {
-        text.as_deref()
-            .map(|text| text.split_whitespace().collect::<String>())
-    };
+    let bare = |text: &Option<String>| text.as_deref().map(bare);
     let (ours, theirs) = (&file.spec.encrypted_data, &standing.spec.encrypted_data);
     let same = ours.len() == theirs.len()
         && ours
@@ -94,7 +126,7 @@ fn is_deployed(file: &SealedSecret, standing: &SealedSecret) -> bool {
     let seen = status.and_then(|status| status.observed_generation) == standing.metadata.generation;
     let mut conditions = status.into_iter().flat_map(|status| &status.conditions);
     let opened = conditions.any(|condition| condition.kind == "Synced" && condition.status == "True");
-    same && file.spec.data == standing.spec.data && seen && opened
+    same && bare(&file.spec.data) == bare(&standing.spec.data) && seen && opened
 }
 
 #[cfg(test)]
@@ -111,6 +143,24 @@ mod tests {
             "status": {"observedGeneration": generation, "conditions": [{"type": "Synced", "status": synced}]},
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn what_an_overlay_renamed_or_put_into_a_namespace_is_found_by_its_texts() {
+        let there = [object("AAAA", 2, "True"), object("BBBB", 2, "False")];
+        let standing = Standing::of(&there);
+        let base = |text| {
+            let mut file = object(text, 0, "False");
+            (file.metadata.namespace, file.metadata.name) = (None, Some("base-db".to_owned()));
+            file
+        };
+        assert!(standing.has(&base("AAAA")));
+        assert!(!standing.has(&base("BBBB")), "it did not open there");
+        assert!(!standing.has(&base("CCCC")));
+        let mut templates_only = object("", 2, "True");
+        templates_only.spec.encrypted_data.clear();
+        assert!(!standing.has(&templates_only));
+        assert!(Standing::of(std::slice::from_ref(&templates_only)).has(&templates_only));
     }
 
     #[test]
