@@ -96,12 +96,6 @@ impl Requests {
             }
             return Ok(Again::At(Instant::now() + left));
         }
-        // Nobody waits for the answer any longer.
-        let made = asked.metadata.creation_timestamp.as_ref();
-        if made.is_some_and(|made| now.duration_since(made.0).unsigned_abs() > KEPT) {
-            reencryption::remove(&self.client, &asked).await?;
-            return Ok(Again::OnChange);
-        }
         let Some(keys) = self.keys.borrow().clone() else {
             return Ok(Again::AfterAPause);
         };
@@ -147,14 +141,18 @@ impl Reconcile for Requests {
     }
 }
 
-// How long an answer is kept on; none where there is no answer to this very request.
+// How long it is kept on; none where it is still to be answered.
 fn left(asked: &Reencryption, now: Timestamp) -> Option<Duration> {
-    let status = asked.status.as_ref()?;
-    (status.input == request::input_digest(&asked.spec)).then_some(())?;
-    let answered: Timestamp = status.answered.parse().ok()?;
-    // A clock that was wrong keeps it no longer.
-    let past = now.duration_since(answered).unsigned_abs();
-    Some(KEPT.saturating_sub(past))
+    // A clock that was wrong keeps nothing longer.
+    let left = |since: Timestamp| KEPT.saturating_sub(now.duration_since(since).unsigned_abs());
+    let status = asked.status.as_ref();
+    let answer = status.filter(|status| status.input == request::input_digest(&asked.spec));
+    if let Some(answered) = answer.and_then(|answer| answer.answered.parse().ok()) {
+        return Some(left(answered));
+    }
+    // Nobody waits for the answer any longer.
+    let made = asked.metadata.creation_timestamp.as_ref()?;
+    left(made.0).is_zero().then_some(Duration::ZERO)
 }
 
 struct RequestWatches(Arc<Requests>);
@@ -201,9 +199,32 @@ fn version(metadata: PartialObjectMeta<Reencryption>) -> (Key, SecretVersion) {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use seal_api::{ReencryptionSpec, ReencryptionStatus};
 
     use super::*;
+
+    #[test]
+    fn what_nobody_answered_in_ten_minutes_nobody_waits_for() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let mut asked = Reencryption::new("r", ReencryptionSpec::default());
+        for (made, left_over) in [
+            (1_000_000, None),
+            (999_401, None),
+            (999_400, Some(Duration::ZERO)),
+            (1_000_600, Some(Duration::ZERO)),
+        ] {
+            asked.metadata.creation_timestamp = Some(Time(Timestamp::from_second(made).unwrap()));
+            assert_eq!(left(&asked, now), left_over, "{made}");
+        }
+        // One that came at the last moment is kept for those who wait.
+        asked.status = Some(ReencryptionStatus {
+            input: request::input_digest(&asked.spec),
+            answered: now.to_string(),
+            ..ReencryptionStatus::default()
+        });
+        assert_eq!(left(&asked, now), Some(KEPT));
+    }
 
     #[test]
     fn an_answer_to_something_else_is_none_and_a_wrong_clock_keeps_nothing_for_ever() {
