@@ -13,6 +13,7 @@ mod fixture;
 mod installation;
 mod production;
 mod report;
+mod repository;
 mod stores;
 mod unseal;
 
@@ -20,11 +21,13 @@ use anyhow::bail;
 
 use crate::report::Row;
 
-const PARTS: [(&str, Part); 8] = [
+const PARTS: [(&str, Part); 10] = [
     ("command", command::measure),
     ("unseal", unseal::measure),
     ("cold-start", cold_start::measure),
     ("production", production::measure),
+    ("repository-reencrypt", repository::reencrypt),
+    ("repository-check", repository::check),
     ("stores-cold", stores::cold),
     ("stores-large", stores::large),
     ("stores-quiet", stores::quiet),
