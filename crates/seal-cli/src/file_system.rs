@@ -27,6 +27,9 @@ pub(crate) struct Replacement {
 }
 
 enum Content {
+    /// Without a name: it goes with this process, even when that is killed.
+    Nameless(fs::File),
+    /// Where there are no such files.
     Beside(NamedTempFile),
     /// For a device or a pipe: what stands there is not replaced but written to.
     Kept(Zeroizing<Vec<u8>>),
@@ -54,21 +57,20 @@ impl Replacement {
                 target: target.to_owned(),
             });
         }
-        let mut file = tempfile::Builder::new()
-            .prefix(".seal-")
-            .tempfile_in(folder_of(&place))
-            .map_err(failed)?;
-        file.write_all(content).map_err(failed)?;
-        if access == Access::Public {
-            match standing {
-                Some(standing) => file.as_file().set_permissions(standing.permissions()),
-                None => platform::open_up(file.as_file(), folder_of(&place)),
+        let folder = folder_of(&place);
+        let content = match platform::nameless(folder, 0o600) {
+            Some(mut file) => {
+                fill(&mut file, content, access, standing, folder).map_err(failed)?;
+                Content::Nameless(file)
             }
-            .map_err(failed)?;
-        }
-        file.as_file().sync_all().map_err(failed)?;
+            None => {
+                let mut named = names().tempfile_in(folder).map_err(failed)?;
+                fill(named.as_file_mut(), content, access, standing, folder).map_err(failed)?;
+                Content::Beside(named)
+            }
+        };
         Ok(Self {
-            content: Content::Beside(file),
+            content,
             target: place,
         })
     }
@@ -77,10 +79,19 @@ impl Replacement {
     pub(crate) fn commit(self) -> Result<(), CommandError> {
         let target = self.target;
         let failed = |error: std::io::Error| CommandError::file("write", &target, &error);
+        let folder = folder_of(&target);
         match self.content {
+            Content::Nameless(file) => {
+                // A link replaces nothing, so that it has another name for a moment.
+                let named = names().make_in(folder, |path| platform::name(&file, path));
+                let named = named.map_err(failed)?;
+                named.persist(&target).map_err(|error| failed(error.error))?;
+                platform::flush_folder(folder);
+                Ok(())
+            }
             Content::Beside(file) => {
                 file.persist(&target).map_err(|error| failed(error.error))?;
-                platform::flush_folder(folder_of(&target));
+                platform::flush_folder(folder);
                 Ok(())
             }
             Content::Kept(content) => {
@@ -94,14 +105,40 @@ impl Replacement {
     pub(crate) fn commit_new(self) -> Result<(), CommandError> {
         let target = self.target;
         let failed = |error: std::io::Error| CommandError::file("write", &target, &error);
-        let Content::Beside(file) = self.content else {
-            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
-        };
-        file.persist_noclobber(&target)
-            .map_err(|error| failed(error.error))?;
+        match self.content {
+            Content::Nameless(file) => platform::name(&file, &target).map_err(failed)?,
+            Content::Beside(file) => {
+                file.persist_noclobber(&target)
+                    .map_err(|error| failed(error.error))?;
+            }
+            Content::Kept(_) => return Err(failed(std::io::ErrorKind::AlreadyExists.into())),
+        }
         platform::flush_folder(folder_of(&target));
         Ok(())
     }
+}
+
+fn names() -> tempfile::Builder<'static, 'static> {
+    let mut names = tempfile::Builder::new();
+    names.prefix(".seal-");
+    names
+}
+
+fn fill(
+    file: &mut fs::File,
+    content: &[u8],
+    access: Access,
+    standing: Option<fs::Metadata>,
+    folder: &Path,
+) -> std::io::Result<()> {
+    file.write_all(content)?;
+    if access == Access::Public {
+        match standing {
+            Some(standing) => file.set_permissions(standing.permissions())?,
+            None => platform::open_up(file, folder)?,
+        }
+    }
+    file.sync_all()
 }
 
 /// `path` without `.` and, as far as its own words go, without `..`. No link is followed.
@@ -208,11 +245,41 @@ mod unix {
     /// Gives a new file the mode that the umask leaves of 0666. The umask can only be read by setting
     /// it, so a file is made to see.
     pub(super) fn open_up(file: &File, folder: &Path) -> std::io::Result<()> {
-        let probe = tempfile::Builder::new()
-            .prefix(".seal-")
+        if let Some(probe) = nameless(folder, 0o666) {
+            return file.set_permissions(probe.metadata()?.permissions());
+        }
+        let probe = super::names()
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)?;
         file.set_permissions(probe.as_file().metadata()?.permissions())
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn nameless(folder: &Path, mode: u32) -> Option<File> {
+        use rustix::fs::{Mode, OFlags, open};
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        // It can be named only through there.
+        let can_be_named = Path::new("/proc/self/fd").is_dir();
+        let file = can_be_named.then(|| open(folder, flags, Mode::from_raw_mode(mode)))?;
+        file.ok().map(File::from)
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn name(file: &File, path: &Path) -> std::io::Result<()> {
+        use rustix::fs::{AtFlags, CWD, linkat};
+        use std::os::fd::AsRawFd;
+        let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn nameless(_: &Path, _: u32) -> Option<File> {
+        None
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn name(_: &File, _: &Path) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 
     /// A new name is not on disk before its folder is. Some file systems cannot flush a folder.
@@ -247,6 +314,14 @@ mod elsewhere {
 
     pub(super) fn open_up(_: &File, _: &Path) -> std::io::Result<()> {
         Ok(())
+    }
+
+    pub(super) fn nameless(_: &Path, _: u32) -> Option<File> {
+        None
+    }
+
+    pub(super) fn name(_: &File, _: &Path) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 
     pub(super) fn flush_folder(_: &Path) {}
@@ -301,5 +376,33 @@ mod tests {
                 .commit_new()
                 .is_err()
         );
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_killed_before_it_moves_a_file_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = || fs::read_dir(folder.path()).unwrap().count();
+        if platform::nameless(folder.path(), 0o600).is_none() {
+            eprintln!("this file system has no files without a name");
+            return;
+        }
+        let target = folder.path().join("a.yaml");
+        for (access, standing) in [(Access::Public, 0), (Access::Public, 1), (Access::Private, 1)] {
+            // Killed, nothing of it is dropped.
+            std::mem::forget(Replacement::prepare(&target, b"half", access).unwrap());
+            assert_eq!(names(), standing);
+            Replacement::prepare(&target, b"whole", access)
+                .unwrap()
+                .commit()
+                .unwrap();
+            assert_eq!((names(), fs::read(&target).unwrap()), (1, b"whole".to_vec()));
+        }
+        let taken = Replacement::prepare(&target, b"other", Access::Public).unwrap();
+        assert!(taken.commit_new().is_err());
+        assert_eq!((names(), fs::read(&target).unwrap()), (1, b"whole".to_vec()));
+        let free = Replacement::prepare(&folder.path().join("b"), b"new", Access::Private).unwrap();
+        free.commit_new().unwrap();
+        assert_eq!(names(), 2);
     }
 }
