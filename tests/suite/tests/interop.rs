@@ -9,5 +9,6 @@ mod interop {
     pub(crate) mod hand_over;
     pub(crate) mod http_answers;
     pub(crate) mod reencrypting;
+    pub(crate) mod rotating;
     pub(crate) mod take_over;
 }
