@@ -24,6 +24,7 @@ mod native;
 mod opening;
 mod output;
 mod private_folder;
+mod progress;
 mod prompt;
 mod report;
 mod repository;

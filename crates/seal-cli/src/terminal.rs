@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::arguments::{Color, Manner};
 use crate::command_error::CommandError;
+use crate::progress::Progress;
 
 /// The messages of one run.
 #[derive(Clone, Copy)]
@@ -58,6 +59,11 @@ impl Terminal {
         if !self.quiet {
             let _ = writeln!(anstream::stderr().lock(), "{}", printable(message));
         }
+    }
+
+    /// How far a command has come with so many files.
+    pub(crate) fn progress(self, files: usize) -> Progress {
+        Progress::over(files, self.quiet)
     }
 
     /// Whether details are asked for.

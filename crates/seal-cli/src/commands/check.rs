@@ -58,17 +58,20 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
         (None, []) => input::checkout(&here, &WALK)?,
         (None, paths) => input::checkout(paths, &WALK)?,
     };
+    let progress = terminal.progress(sources.len());
     let rows = over(&sources, cores::count(), |source| {
         let path = source.path().unwrap_or(Path::new("-"));
         let judged = match &staged {
             Some(staged) => staged.judge(path, &evidence),
             None => file::judge(path, &source.read(MANIFEST_LIMIT)?, &evidence),
         };
+        progress.advance();
         Ok(match judged {
             Some(seen) => Outcome::Unchanged(seen),
             None => Outcome::Skipped("nothing in it concerns us"),
         })
     });
+    drop(progress);
     let mut together = Together::new(arguments.allow_scope, evidence.ring.is_some(), staged.as_ref());
     let mut failed: Option<CommandError> = None;
     for (source, row) in sources.iter().zip(rows) {

@@ -5,6 +5,8 @@ mod controller;
 mod opener;
 mod request;
 
+use std::sync::Arc;
+
 use seal_core::Fingerprint;
 use seal_document::{Edits, Mapping, Value};
 use seal_engine::sealed_secret::{says_what_sealed_it, sealed_with};
@@ -46,8 +48,38 @@ pub(super) struct Work<'a> {
     pub(super) only: Option<Fingerprint>,
 }
 
-/// What became of the SealedSecrets of a file.
-struct Done(Vec<(String, Vec<Item>)>);
+/// What became of the SealedSecrets of a file: as much as is told, so that memory does not grow with what a
+/// thousand files hold.
+#[derive(Default)]
+struct Done {
+    changed: usize,
+    all: usize,
+    items: Vec<Became>,
+}
+
+/// What became of one entry.
+struct Became {
+    object: Arc<str>,
+    entry: String,
+    before: Option<Fingerprint>,
+    changed: bool,
+}
+
+impl Done {
+    fn add(&mut self, object: String, items: Vec<Item>, is_told: bool) {
+        self.all += items.len();
+        self.changed += items.iter().filter(|item| item.text.is_some()).count();
+        if is_told {
+            let object: Arc<str> = object.into();
+            self.items.extend(items.into_iter().map(|item| Became {
+                object: Arc::clone(&object),
+                changed: item.text.is_some(),
+                entry: item.entry,
+                before: item.before,
+            }));
+        }
+    }
+}
 
 impl Work<'_> {
     /// Does it and tells of it. Returns how many entries changed, or would have.
@@ -58,7 +90,14 @@ impl Work<'_> {
         changes: bool,
         terminal: Terminal,
     ) -> Result<usize, CommandError> {
-        let rows = over(sources, self.opener.at_once(), |source| self.on(source));
+        let is_told = changes || output != BulkRendition::Human;
+        let progress = terminal.progress(sources.len());
+        let rows = over(sources, self.opener.at_once(), |source| {
+            let done = self.on(source, is_told);
+            progress.advance();
+            done
+        });
+        drop(progress);
         let deed = match self.writes {
             true => "rewritten",
             false => "to rewrite",
@@ -71,14 +110,14 @@ impl Work<'_> {
         account(rows, how, terminal)
     }
 
-    fn on(&self, source: &Source) -> Result<Outcome<Done>, CommandError> {
+    fn on(&self, source: &Source, is_told: bool) -> Result<Outcome<Done>, CommandError> {
         let file = SealedFile::read(source)?;
         let (stream, sealed) = match file.parse()? {
             Ok(all) => all,
             Err(why) => return Ok(Outcome::Skipped(why)),
         };
         let mut edits = Edits::new(&stream);
-        let mut done = Vec::with_capacity(sealed.len());
+        let mut done = Done::default();
         let mut is_changed = false;
         for one in sealed {
             let texts = self.opener.reencrypt(&one)?;
@@ -92,15 +131,15 @@ impl Work<'_> {
                 );
             }
             is_changed |= self.edit(&mut edits, &one, &texts);
-            done.push((one.shown, texts.items));
+            done.add(one.shown, texts.items, is_told);
         }
         if !is_changed {
-            return Ok(Outcome::Unchanged(Done(done)));
+            return Ok(Outcome::Unchanged(done));
         }
         if self.writes {
             file.replace(edits)?;
         }
-        Ok(Outcome::Changed(Done(done)))
+        Ok(Outcome::Changed(done))
     }
 
     // Whether there is anything to write.
@@ -139,36 +178,38 @@ fn note(sealed: &Sealed, items: &[Item], target: Fingerprint) -> String {
 
 impl Told for Done {
     fn counts(&self) -> (usize, usize) {
-        let all = || self.0.iter().flat_map(|(_, items)| items);
-        (all().filter(|item| item.text.is_some()).count(), all().count())
+        (self.changed, self.all)
     }
 
     fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (object, items) in &self.0 {
-            for item in items.iter().filter(|item| item.text.is_some()) {
-                let was = item
-                    .before
-                    .map_or_else(String::new, |key| format!(" (was on {key})"));
-                lines.push(format!("{object}: {}{was}", item.shown()));
-            }
-        }
-        lines
+        let changed = self.items.iter().filter(|item| item.changed);
+        let line = |item: &Became| {
+            let was = item
+                .before
+                .map_or_else(String::new, |key| format!(" (was on {key})"));
+            format!("{}: {}{was}", item.object, shown(&item.entry))
+        };
+        changed.map(line).collect()
     }
 
     fn rows(&self) -> Vec<Value> {
-        let mut rows = Vec::new();
-        for (object, items) in &self.0 {
-            for item in items {
-                let mut row = Mapping::new();
-                row.insert("object", object.as_str());
-                row.insert("entry", item.entry.as_str());
-                row.insert("changed", item.text.is_some());
-                let key = |key: Fingerprint| Value::from(key.to_string());
-                row.insert("key", item.before.map_or(Value::Null, key));
-                rows.push(Value::Mapping(row));
-            }
-        }
-        rows
+        let row = |item: &Became| {
+            let mut row = Mapping::new();
+            row.insert("object", &*item.object);
+            row.insert("entry", item.entry.as_str());
+            row.insert("changed", item.changed);
+            let key = |key: Fingerprint| Value::from(key.to_string());
+            row.insert("key", item.before.map_or(Value::Null, key));
+            Value::Mapping(row)
+        };
+        self.items.iter().map(row).collect()
+    }
+}
+
+// How to name it to people: the legacy blob has no name.
+fn shown(entry: &str) -> &str {
+    match entry {
+        "" => "spec.data",
+        entry => entry,
     }
 }

@@ -1,6 +1,8 @@
 //! What a command over many files tells: rows for programs, a summary for people, and one error for all
 //! that failed.
 
+use std::collections::BTreeMap;
+
 use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
 
 use super::{Outcome, Row};
@@ -47,7 +49,7 @@ pub(crate) fn account<T: Told>(
             Outcome::Changed(told) => ("changed", Some(told)),
             Outcome::Unchanged(told) => ("unchanged", Some(told)),
             Outcome::Skipped(why) => {
-                sums.skipped += 1;
+                *sums.skipped.entry(why).or_default() += 1;
                 terminal.detail(&format!("{file}: skipped: {why}"));
                 ("skipped", None)
             }
@@ -126,7 +128,7 @@ pub(crate) fn account<T: Told>(
 struct Sums {
     changed: usize,
     unchanged: usize,
-    skipped: usize,
+    skipped: BTreeMap<&'static str, usize>,
     failed: usize,
     items: usize,
     all: usize,
@@ -141,14 +143,14 @@ impl Sums {
             self.items,
             self.all
         )];
-        for (count, what) in [
-            (self.unchanged, "unchanged"),
-            (self.skipped, "skipped"),
-            (self.failed, "failed"),
-        ] {
-            if count > 0 {
-                parts.push(format!("{count} {what}"));
-            }
+        if self.unchanged > 0 {
+            parts.push(format!("{} unchanged", self.unchanged));
+        }
+        for (why, count) in &self.skipped {
+            parts.push(format!("{count} skipped ({why})"));
+        }
+        if self.failed > 0 {
+            parts.push(format!("{} failed", self.failed));
         }
         parts.join(", ")
     }
@@ -158,7 +160,7 @@ impl Sums {
         for (name, count) in [
             ("changed", self.changed),
             ("unchanged", self.unchanged),
-            ("skipped", self.skipped),
+            ("skipped", self.skipped.values().sum()),
             ("failed", self.failed),
         ] {
             report.insert(name, i64::try_from(count).unwrap_or(i64::MAX));

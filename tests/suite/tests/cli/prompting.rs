@@ -1,4 +1,4 @@
-//! Somebody at a terminal: a value typed unseen, and the terminal afterwards.
+//! Somebody at a terminal: a value typed unseen, and the terminal afterwards; how far a walk has come.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -17,6 +17,20 @@ use super::harness::{Bench, binary, secret};
 // Long, since machines are slow; never waited for where all is well.
 const SOON: Duration = Duration::from_secs(60);
 
+/// Who types and sees, and the terminal.
+fn pair() -> (File, File) {
+    let keyboard = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
+    grantpt(&keyboard).unwrap();
+    unlockpt(&keyboard).unwrap();
+    let name = ptsname(&keyboard, Vec::new()).unwrap();
+    let terminal = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(OsStr::from_bytes(name.as_bytes()))
+        .unwrap();
+    (keyboard, terminal)
+}
+
 /// `seal set f.yaml a` at a terminal of its own, which waits for the value.
 struct Prompted {
     bench: Bench,
@@ -29,15 +43,7 @@ impl Prompted {
     fn new() -> Self {
         let bench = Bench::new();
         bench.write("f.yaml", bench.sealed(&secret("a: old")));
-        let mut keyboard = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
-        grantpt(&keyboard).unwrap();
-        unlockpt(&keyboard).unwrap();
-        let name = ptsname(&keyboard, Vec::new()).unwrap();
-        let terminal = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(OsStr::from_bytes(name.as_bytes()))
-            .unwrap();
+        let (mut keyboard, terminal) = pair();
         // A session of its own whose terminal this is; setsid becomes the program it is to start.
         let child = Command::new("setsid")
             .args(["--ctty"])
@@ -143,4 +149,37 @@ fn ctrl_c_ends_it_also_where_it_waits_for_the_folder_after_the_prompt() {
     assert_eq!(prompted.end().code(), Some(130));
     assert!(prompted.echoes());
     assert_eq!(prompted.bench.read("f.yaml"), before);
+}
+
+#[test]
+fn how_far_a_walk_has_come_is_drawn_for_who_watches_and_for_nobody_else() {
+    let bench = Bench::new();
+    for n in 0..40 {
+        bench.write(&format!("apps/{n}.yaml"), "kind: Deployment\n");
+    }
+    let check = |words: &[&str]| {
+        let (mut watcher, terminal) = pair();
+        let mut child = Command::new(binary())
+            .args(["check", "apps"])
+            .args(words)
+            .current_dir(bench.folder.path())
+            .env("HOME", bench.folder.path())
+            .env("TERM", "xterm")
+            .stderr(terminal)
+            .spawn()
+            .unwrap();
+        let mut seen = Vec::new();
+        // It ends with an error once nobody holds the terminal.
+        let _ = watcher.read_to_end(&mut seen);
+        assert!(child.wait().unwrap().success());
+        String::from_utf8(seen).unwrap()
+    };
+    let drawn = "of 40 files";
+    let seen = check(&[]);
+    assert!(seen.contains(drawn), "{seen}");
+    let quiet = check(&["--quiet"]);
+    assert!(!quiet.contains(drawn), "{quiet}");
+    let elsewhere = bench.seal("check apps");
+    assert_eq!(elsewhere.code, 0);
+    assert!(!elsewhere.err().contains(drawn), "{}", elsewhere.err());
 }

@@ -22,7 +22,13 @@ pub(super) fn run(arguments: &UsageArguments, terminal: Terminal) -> Result<(), 
         false => Some(keys::ring(&arguments.keys)?),
     };
     let sources = input::repository(&arguments.checkout.paths)?;
-    let rows = over(&sources, cores::count(), |source| look(source, ring.as_ref()));
+    let progress = terminal.progress(sources.len());
+    let rows = over(&sources, cores::count(), |source| {
+        let seen = look(source, ring.as_ref());
+        progress.advance();
+        seen
+    });
+    drop(progress);
     let mut usage = Usage::default();
     let mut failed: Option<CommandError> = None;
     for Row { file, outcome } in rows {

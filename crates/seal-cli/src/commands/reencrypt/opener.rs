@@ -25,16 +25,6 @@ pub(in crate::commands) struct Item {
     pub(super) text: Option<String>,
 }
 
-impl Item {
-    /// How to name it to people.
-    pub(super) fn shown(&self) -> &str {
-        match self.entry.as_str() {
-            "" => "spec.data",
-            entry => entry,
-        }
-    }
-}
-
 /// The texts of one SealedSecret.
 #[derive(Default)]
 pub(in crate::commands) struct Texts {
