@@ -4,6 +4,7 @@
 mod check;
 mod diagnosis;
 mod edit;
+mod exposed;
 mod git;
 mod keys;
 mod repository;
@@ -17,6 +18,7 @@ use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 pub(crate) use check::{CheckArguments, CheckRendition};
 pub(crate) use diagnosis::{DoctorArguments, ExplainArguments, Subject};
 pub(crate) use edit::EditArguments;
+pub(crate) use exposed::{ExposedArguments, ExposedRendition};
 pub(crate) use git::{ConfigArguments, ConfigCommand, GitArguments, GitCommand};
 pub(crate) use keys::{KeysArguments, KeysCommand};
 pub(crate) use repository::{BulkRendition, ReencryptArguments, RotateArguments, UsageArguments, Way};
@@ -99,6 +101,8 @@ pub(crate) enum Command {
     Reencrypt(Box<ReencryptArguments>),
     /// Renew the sealing key, bring a repository under it, and retire the old ones once the cluster has it
     Rotate(RotateArguments),
+    /// A sealing key leaked: list what it could read in the history of a repository, and what is still in use
+    Exposed(ExposedArguments),
     /// Look a repository over: plain Secrets, SealedSecrets that cannot work, keys, leftovers
     Check(CheckArguments),
     /// Tie a checkout to seal: a hook that checks what is committed

@@ -7,6 +7,7 @@ mod config;
 mod doctor;
 mod edit;
 mod explain;
+mod exposed;
 mod git;
 mod keygen;
 mod keys;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command, terminal: Terminal) -> Result<(), CommandErr
         Command::Merge(arguments) => merge::run(&arguments, terminal),
         Command::Reencrypt(arguments) => reencrypt::run(&arguments, terminal),
         Command::Rotate(arguments) => rotate::run(&arguments, terminal),
+        Command::Exposed(arguments) => exposed::run(&arguments, terminal),
         Command::Check(arguments) => check::run(&arguments, terminal),
         Command::Git(arguments) => git::run(&arguments.command, terminal),
         Command::Config(arguments) => config::run(&arguments.command),

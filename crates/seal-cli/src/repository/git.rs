@@ -1,6 +1,8 @@
 //! What Git has of a checkout: the index and what is committed, through the git binary, told to run nothing
 //! that the checkout or its configuration names and to ask no network (S22).
 
+mod history;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -13,6 +15,8 @@ use zeroize::Zeroizing;
 use super::three_way::Merged;
 use crate::command_error::CommandError;
 use crate::input;
+
+pub(crate) use history::{Commit, Event, Extent};
 
 /// What is staged, all together, at most.
 const LIMIT: usize = 1 << 30;
@@ -82,18 +86,12 @@ impl Git {
         let mut parts = answer.split(|byte| *byte == 0);
         let mut staged = Vec::new();
         while let (Some(row), Some(path)) = (parts.next(), parts.next()) {
-            let row = str::from_utf8(row).unwrap_or_default();
-            let row = row.trim_start_matches(':').split(' ').collect::<Vec<_>>();
-            let [old_mode, mode, old, new, _] = row[..] else {
-                continue;
-            };
-            // Links and submodules hold no content of their own.
-            let is_file = |mode: &str| mode.starts_with("100");
-            if is_file(mode) {
+            let Some(row) = raw_row(row) else { continue };
+            if let Some(blob) = row.new {
                 staged.push(Staged {
                     path: path_of(path),
-                    blob: new.to_owned(),
-                    before: is_file(old_mode).then(|| old.to_owned()),
+                    blob: blob.to_owned(),
+                    before: row.old.map(str::to_owned),
                 });
             }
         }
@@ -227,6 +225,25 @@ impl Git {
         command.args(arguments);
         finish(command, stdin, &format!("`git {}` failed", arguments[0]))
     }
+}
+
+// A row of `--raw`: the blobs on both sides, where there are files.
+struct RawRow<'a> {
+    old: Option<&'a str>,
+    new: Option<&'a str>,
+}
+
+fn raw_row(row: &[u8]) -> Option<RawRow<'_>> {
+    let row = str::from_utf8(row).ok()?.strip_prefix(':')?;
+    let [old_mode, mode, old, new, _] = row.split(' ').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    // Links and submodules hold no content of their own.
+    let file = |mode: &str, blob| mode.starts_with("100").then_some(blob);
+    Some(RawRow {
+        old: file(old_mode, old),
+        new: file(mode, new),
+    })
 }
 
 /// Merges base, ours and theirs line by line. They stand in a folder of their own meanwhile: ciphertexts only.

@@ -6,6 +6,7 @@ use std::path::Path as FilePath;
 
 use seal_api::{SealedSecret, annotations};
 use seal_document::{Edits, Path, Stream, Value};
+use zeroize::Zeroizing;
 
 use crate::command_error::CommandError;
 use crate::file_system::Exclusive;
@@ -32,6 +33,16 @@ impl SealedFile {
         Ok(Self { file })
     }
 
+    /// The file `source` whose content is at hand.
+    pub(crate) fn of(source: Source, bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            file: ManifestFile { source, bytes },
+        }
+    }
+
+    /// Why YAML that is none is skipped.
+    pub(crate) const TEMPLATE: &str = "a template that is not rendered";
+
     /// Its documents and the SealedSecrets in them, or why it is none of the command's business.
     pub(crate) fn parse(&self) -> Result<Result<(Stream<'_>, Vec<Sealed>), &'static str>, CommandError> {
         const NONE: &str = "no SealedSecret in it";
@@ -50,7 +61,7 @@ impl SealedFile {
             Ok(all) => Ok(Ok(all)),
             Err(_) if !finds(b"SealedSecret") => Ok(Err(NONE)),
             // Templates of Helm and the like: YAML by chance, if at all.
-            Err(_) if finds(b"{{") => Ok(Err("a template that is not rendered")),
+            Err(_) if finds(b"{{") => Ok(Err(Self::TEMPLATE)),
             Err(error) => Err(error),
         }
     }
