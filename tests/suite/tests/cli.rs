@@ -9,12 +9,14 @@ mod cli {
     pub(crate) mod certificates;
     pub(crate) mod changing;
     pub(crate) mod checking;
+    pub(crate) mod checkout;
     pub(crate) mod cluster;
     pub(crate) mod commands;
     pub(crate) mod editing;
     pub(crate) mod editing_values;
     pub(crate) mod environments;
     pub(crate) mod explain;
+    pub(crate) mod exposed;
     pub(crate) mod harness;
     pub(crate) mod keys;
     pub(crate) mod opening;

@@ -169,6 +169,14 @@ impl Git {
             for _ in blobs {
                 let mut head = String::new();
                 from.take(1024).read_line(&mut head).map_err(lost)?;
+                if head.is_empty() {
+                    // Before 2.45 git wants to fetch what a clone lacks, and ends when it may not.
+                    return Err(
+                        CommandError::input("git cannot read all that it is asked for").remedy(
+                            "fetch it, if this clone was made without (--filter): `git fetch --refetch --no-filter`",
+                        ),
+                    );
+                }
                 let size = match head.trim_end().split(' ').collect::<Vec<_>>()[..] {
                     [_, "missing"] => {
                         take(Content::Missing)?;
@@ -292,6 +300,9 @@ fn quiet(folder: &Path) -> Command {
     }
     command
         .env("GIT_OPTIONAL_LOCKS", "0")
+        // What is there, and not what somebody wants to be shown in its place.
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_GRAFT_FILE", "/dev/null")
         // Above whatever the checkout's own settings allow.
         .env("GIT_ALLOW_PROTOCOL", "")
         .env("GIT_TERMINAL_PROMPT", "0")

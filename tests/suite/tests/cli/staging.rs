@@ -1,56 +1,11 @@
 //! `seal check --staged` and `seal git install`, on real checkouts, hostile ones among them.
 
 use std::path::Path;
-use std::process::Command;
 
-use super::harness::{Bench, binary, done, program, refused, secret};
-
-/// A checkout in the bench's folder `r`, with a commit.
-struct Checkout {
-    bench: Bench,
-}
+use super::checkout::Checkout;
+use super::harness::{Bench, done, program, refused, secret};
 
 impl Checkout {
-    fn new() -> Self {
-        let checkout = Self { bench: Bench::new() };
-        checkout.bench.write("r/README", "x\n");
-        checkout.git("init -q -b main");
-        checkout.commit();
-        checkout
-    }
-
-    fn at(&self) -> std::path::PathBuf {
-        self.bench.folder.path().join("r")
-    }
-
-    fn git(&self, line: &str) -> bool {
-        self.git_with(&line.split_whitespace().collect::<Vec<_>>())
-    }
-
-    fn git_with(&self, arguments: &[&str]) -> bool {
-        let path = std::env::var("PATH").unwrap();
-        let ours = binary().parent().unwrap().display().to_string();
-        Command::new("git")
-            .current_dir(self.at())
-            .env("HOME", self.bench.folder.path())
-            .env("PATH", format!("{ours}:{path}"))
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
-            .args(arguments)
-            .output()
-            .unwrap()
-            .status
-            .success()
-    }
-
-    fn commit(&self) {
-        assert!(self.git("add -A") && self.git("commit -q -m x --no-verify"));
-    }
-
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        self.bench.write(&format!("r/{name}"), text);
-    }
-
     /// Codes and files, as staged.
     fn found(&self) -> Vec<String> {
         let said = self.seal(&["check", "--staged", "--output", "json"]);
@@ -66,10 +21,6 @@ impl Checkout {
                 )
             })
             .collect()
-    }
-
-    fn seal(&self, arguments: &[&str]) -> seal_testbed::ProgramOutput {
-        program(&self.at()).args(arguments).run().unwrap()
     }
 }
 

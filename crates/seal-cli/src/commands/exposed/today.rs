@@ -67,41 +67,60 @@ pub(super) struct Read {
     pub(super) is_partial: bool,
 }
 
-/// All entries that stand somewhere today, by object and entry.
+/// An entry of an object in a file.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) path: &'a Path,
+    pub(super) object: u32,
+    pub(super) entry: u32,
+}
+
+/// All entries that stand somewhere today.
 #[derive(Default)]
-pub(super) struct Standing(HashMap<(u32, u32), Vec<(PathBuf, u32)>>);
+pub(super) struct Standing {
+    places: HashMap<(u32, u32), Vec<(PathBuf, u32)>>,
+    // Files of which nobody knows what is in them.
+    overlooked: HashSet<PathBuf>,
+}
 
 impl Standing {
-    /// `path` holds `texts`.
-    pub(super) fn add(&mut self, path: &Path, texts: &[Text]) {
+    /// `path` holds `texts`, if that is known.
+    pub(super) fn add(&mut self, path: &Path, texts: Option<&[Text]>) {
+        let Some(texts) = texts else {
+            self.overlooked.insert(path.to_owned());
+            return;
+        };
         for text in texts {
-            let places = self.0.entry((text.object, text.entry)).or_default();
+            let places = self.places.entry((text.object, text.entry)).or_default();
             places.push((path.to_owned(), text.sealed));
         }
     }
 
-    /// Where `entry` of `object` stands now: in `path`, or, if it is not there any longer, wherever an object of
-    /// that name has it. A file may have been renamed.
-    pub(super) fn places(
-        &self,
-        path: &Path,
-        object: u32,
-        entry: u32,
-    ) -> impl Iterator<Item = &(PathBuf, u32)> {
-        let all = self.0.get(&(object, entry)).map_or(&[][..], Vec::as_slice);
-        let stays = all.iter().any(|(place, _)| place == path);
-        all.iter().filter(move |(place, _)| !stays || place == path)
+    /// Whether it is known what `path` holds.
+    pub(super) fn knows(&self, path: &Path) -> bool {
+        !self.overlooked.contains(path)
     }
 
-    /// What became of it.
+    /// Where `entry` stands now: in its file, or, if it is not there any longer, wherever an object of that name
+    /// has it.
+    pub(super) fn places(&self, entry: Entry<'_>) -> impl Iterator<Item = &(PathBuf, u32)> {
+        let all = self.places.get(&(entry.object, entry.entry));
+        let all = all.map_or(&[][..], Vec::as_slice);
+        let stays = all.iter().any(|(place, _)| place == entry.path);
+        all.iter().filter(move |(place, _)| !stays || place == entry.path)
+    }
+
+    /// What became of it. `follows` is whether a file came when this one was gone: what stood beside it is
+    /// another cluster's, unless it is the same.
     pub(super) fn judge(
         &self,
-        (path, object, entry): (&Path, u32, u32),
+        entry: Entry<'_>,
         read: &Read,
         known: &HashMap<u32, Known>,
+        follows: impl Fn(&Path) -> bool,
     ) -> Today {
-        let judged = self.places(path, object, entry).map(|(place, sealed)| {
-            let is_here = place == path;
+        let judged = self.places(entry).filter_map(|(place, sealed)| {
+            let is_here = place == entry.path;
             let state = match known.get(sealed) {
                 // In the work tree it may be a new one, that the next commit exposes.
                 Some(Known::Leaked(_)) if is_here || read.sealed.contains(sealed) => State::Exposed,
@@ -109,10 +128,8 @@ impl Standing {
                 Some(Known::Others(Some(value))) => read.compare(value, State::SameValue),
                 _ => State::Unknown,
             };
-            Today {
-                state,
-                elsewhere: (!is_here).then(|| place.clone()),
-            }
+            let elsewhere = (!is_here).then(|| place.clone());
+            (is_here || state >= State::SameValue || follows(place)).then_some(Today { state, elsewhere })
         });
         // The first of the worst, in the order of the files.
         let worst = judged.reduce(|worst, other| match other.state > worst.state {
@@ -120,7 +137,10 @@ impl Standing {
             false => worst,
         });
         worst.unwrap_or(Today {
-            state: State::Gone,
+            state: match self.knows(entry.path) {
+                true => State::Gone,
+                false => State::Unknown,
+            },
             elsewhere: None,
         })
     }
@@ -142,8 +162,24 @@ mod tests {
 
     const HERE: &str = "here.yaml";
 
+    fn entry(object: u32, entry: u32) -> Entry<'static> {
+        Entry {
+            path: Path::new(HERE),
+            object,
+            entry,
+        }
+    }
+
     // The key read the texts 1 and 2, with the values a and b.
     fn judged(places: &[(&str, u32)], known: &[(u32, Known)]) -> (State, Option<String>) {
+        judged_beside(places, known, true)
+    }
+
+    fn judged_beside(
+        places: &[(&str, u32)],
+        known: &[(u32, Known)],
+        follows: bool,
+    ) -> (State, Option<String>) {
         let mut standing = Standing::default();
         for (path, sealed) in places {
             let text = Text {
@@ -152,7 +188,7 @@ mod tests {
                 sealed: *sealed,
             };
             let other = Text { entry: 9, ..text };
-            standing.add(Path::new(path), &[other, text]);
+            standing.add(Path::new(path), Some(&[other, text]));
         }
         let read = Read {
             sealed: [1, 2].into(),
@@ -162,7 +198,7 @@ mod tests {
         let mut known: HashMap<u32, Known> = known.iter().cloned().collect();
         known.insert(1, leaked("a"));
         known.insert(2, leaked("b"));
-        let today = standing.judge((Path::new(HERE), 7, 8), &read, &known);
+        let today = standing.judge(entry(7, 8), &read, &known, |_| follows);
         let elsewhere = today.elsewhere.map(|path| path.display().to_string());
         (today.state, elsewhere)
     }
@@ -225,13 +261,34 @@ mod tests {
             entry: 0,
             sealed: 3,
         };
-        standing.add(Path::new(HERE), &[text]);
+        standing.add(Path::new(HERE), Some(&[text]));
         let read = Read {
             is_partial: true,
             ..Read::default()
         };
         let known = [(3, others(Some("new")))].into();
-        let today = standing.judge((Path::new(HERE), 0, 0), &read, &known);
+        let today = standing.judge(entry(0, 0), &read, &known, |_| true);
+        assert_eq!(today.state, State::Unknown);
+    }
+
+    #[test]
+    fn what_stood_beside_it_is_another_objects_unless_it_is_the_same() {
+        for (known, state) in [
+            (others(None), State::Gone),
+            (others(Some("new")), State::Gone),
+            (leaked("new"), State::Gone),
+            (leaked("a"), State::Exposed),
+            (others(Some("a")), State::SameValue),
+        ] {
+            assert_eq!(judged_beside(&[("x.yaml", 3)], &[(3, known)], false).0, state);
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_has_lost_nothing() {
+        let mut standing = Standing::default();
+        standing.add(Path::new(HERE), None);
+        let today = standing.judge(entry(0, 0), &Read::default(), &HashMap::new(), |_| true);
         assert_eq!(today.state, State::Unknown);
     }
 }

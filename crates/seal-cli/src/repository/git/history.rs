@@ -100,7 +100,7 @@ impl Git {
         mut hear: impl FnMut(Event<'_>) -> Result<(), CommandError>,
     ) -> Result<(), CommandError> {
         let mut listing = hardened(&self.top);
-        listing.args(["--no-replace-objects", "rev-list", "--parents", "--timestamp"]);
+        listing.args(["rev-list", "--parents", "--timestamp"]);
         listing.args(["--date-order", "--all", extent.head]);
         if let Some(since) = extent.since {
             listing.args([since, "--not", &format!("{since}^@")]);
@@ -114,7 +114,7 @@ impl Git {
         let listed = BufReader::new(listing.stdout.take().expect("it is piped"));
 
         let mut comparing = hardened(&self.top);
-        comparing.args(["--no-replace-objects", "--literal-pathspecs", "diff-tree"]);
+        comparing.args(["--literal-pathspecs", "diff-tree"]);
         comparing.args([
             "--stdin",
             "--always",
