@@ -9,6 +9,7 @@
 
 mod cold_start;
 mod command;
+mod exposed;
 mod fixture;
 mod installation;
 mod production;
@@ -21,9 +22,10 @@ use anyhow::bail;
 
 use crate::report::Row;
 
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("command", command::measure),
     ("unseal", unseal::measure),
+    ("exposed", exposed::measure),
     ("cold-start", cold_start::measure),
     ("production", production::measure),
     ("repository-reencrypt", repository::reencrypt),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::presence::Walk;
 use super::scope::Scope;
-use super::texts::{Overlooked, Text, Texts, Unread};
+use super::texts::{Overlooked, Seen, Text, Texts, Unread};
 use super::today::Standing;
 use crate::command_error::CommandError;
 use crate::input::{self, MANIFEST_LIMIT, Source};
@@ -112,7 +112,7 @@ impl Batch {
         self.bytes >= BATCH || self.files.len() >= BATCH_FILES
     }
 
-    fn read(&mut self, texts: &mut Texts<'_>) -> Vec<(usize, Result<Box<[Text]>, Overlooked>)> {
+    fn read(&mut self, texts: &mut Texts<'_>) -> Vec<(usize, Seen)> {
         let found = texts.add(&self.files);
         self.files.clear();
         self.bytes = 0;

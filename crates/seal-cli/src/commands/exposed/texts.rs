@@ -37,6 +37,9 @@ pub(super) enum Overlooked {
     Unreadable(CommandError),
 }
 
+/// What a file holds.
+pub(super) type Seen = Result<Box<[Text]>, Overlooked>;
+
 /// What is known of a sealed text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Known {
@@ -108,7 +111,7 @@ impl<'a> Texts<'a> {
     }
 
     /// Reads `files`: each on whichever core is free, then each text that is new, likewise.
-    pub(super) fn add(&mut self, files: &[Unread]) -> Vec<Result<Box<[Text]>, Overlooked>> {
+    pub(super) fn add(&mut self, files: &[Unread]) -> Vec<Seen> {
         let found = |file: &Unread| Ok::<_, ()>(find(file, self.namespaces));
         let found = cores::share(files, 4, found).expect("what fails is in the result");
         let mut all = Vec::with_capacity(files.len());
