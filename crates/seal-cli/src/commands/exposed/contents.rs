@@ -186,48 +186,56 @@ pub(super) fn in_folder(
     terminal: Terminal,
 ) -> Result<Standing, CommandError> {
     let top = git.top();
-    let sources = sources(top, standing, scope)?;
+    let paths = paths(top, standing, scope)?;
     let mut files = Standing::default();
     let mut batch = Batch::default();
-    for (index, source) in sources.iter().enumerate() {
-        let bytes = source.read(MANIFEST_LIMIT)?;
-        let length = bytes.len();
-        let file = SealedFile::of(source.clone(), bytes);
-        let stands_today = true;
-        batch.push(index, length, Unread { file, stands_today });
-        if !batch.is_full() && index + 1 < sources.len() {
-            continue;
+    let mut take = |path: &Path, seen: Seen| {
+        let path = path.strip_prefix(top).unwrap_or(path);
+        if let Err(overlooked) = &seen
+            && in_head.knows(path)
+        {
+            unseen.count(path, overlooked, terminal);
         }
-        for (index, found) in batch.read(texts) {
-            let path = sources[index].path().unwrap_or(Path::new(""));
-            let path = path.strip_prefix(top).unwrap_or(path);
-            if let Err(overlooked) = &found
-                && in_head.knows(path)
-            {
-                unseen.count(path, overlooked, terminal);
+        files.add(path, seen.ok().as_deref());
+    };
+    for (index, path) in paths.iter().enumerate() {
+        match input::read_file(path, MANIFEST_LIMIT) {
+            Ok(bytes) => {
+                let length = bytes.len();
+                let file = SealedFile::of(Source::of(path), bytes);
+                let stands_today = true;
+                batch.push(index, length, Unread { file, stands_today });
             }
-            files.add(path, found.ok().as_deref());
+            Err(error) => take(path, Err(Overlooked::Unreadable(error))),
+        }
+        if batch.is_full() || index + 1 == paths.len() {
+            for (index, seen) in batch.read(texts) {
+                take(&paths[index], seen);
+            }
         }
     }
     Ok(files)
 }
 
-fn sources(top: &Path, standing: &Committed, scope: &Scope) -> Result<Vec<Source>, CommandError> {
+fn paths(top: &Path, standing: &Committed, scope: &Scope) -> Result<Vec<PathBuf>, CommandError> {
     let named: Vec<PathBuf> = match scope.within.is_empty() {
         true => vec![top.to_owned()],
         false => scope.within.iter().map(|path| top.join(path)).collect(),
     };
     let named: Vec<PathBuf> = named.into_iter().filter(|path| path.exists()).collect();
-    let mut sources = input::repository(&named)?;
-    // What is committed counts, although it be hidden or ignored.
-    let walked: HashSet<PathBuf> = sources
+    let sources = input::repository(&named)?;
+    let mut paths: Vec<PathBuf> = sources
         .iter()
-        .filter_map(|source| Some(source.path()?.to_owned()))
+        .filter_map(|source| source.path().map(Path::to_owned))
         .collect();
+    // What is committed counts, although it be hidden or ignored.
+    let walked: HashSet<&PathBuf> = paths.iter().collect();
     let committed = standing.iter().map(|(path, _)| top.join(path));
-    let more = committed.filter(|path| !walked.contains(path) && is_plain(path));
-    sources.extend(more.map(|path| Source::of(&path)));
-    Ok(sources)
+    let more: Vec<PathBuf> = committed
+        .filter(|path| !walked.contains(path) && is_plain(path))
+        .collect();
+    paths.extend(more);
+    Ok(paths)
 }
 
 // A link may lead out of the checkout (S22).
