@@ -3,6 +3,7 @@
 
 mod check;
 mod diagnosis;
+mod diff;
 mod edit;
 mod exposed;
 mod git;
@@ -17,6 +18,7 @@ use seal_core::{Fingerprint, KeySize, Namespace, ObjectName, Scope};
 
 pub(crate) use check::{CheckArguments, CheckRendition};
 pub(crate) use diagnosis::{DoctorArguments, ExplainArguments, Subject};
+pub(crate) use diff::DiffArguments;
 pub(crate) use edit::EditArguments;
 pub(crate) use exposed::{ExposedArguments, ExposedRendition};
 pub(crate) use git::{ConfigArguments, ConfigCommand, GitArguments, GitCommand};
@@ -105,6 +107,8 @@ pub(crate) enum Command {
     Exposed(ExposedArguments),
     /// Look a repository over: plain Secrets, SealedSecrets that cannot work, keys, leftovers
     Check(CheckArguments),
+    /// Compare SealedSecrets by entry: two files or folders, or files and the cluster
+    Diff(Box<DiffArguments>),
     /// Tie a checkout to seal: a hook that checks what is committed
     Git(GitArguments),
     /// Look at the settings in .seal.yaml

@@ -4,6 +4,7 @@ mod cert;
 mod check;
 mod completion;
 mod config;
+mod diff;
 mod doctor;
 mod edit;
 mod explain;
@@ -42,6 +43,7 @@ pub(crate) fn run(command: Command, terminal: Terminal) -> Result<(), CommandErr
         Command::Rotate(arguments) => rotate::run(&arguments, terminal),
         Command::Exposed(arguments) => exposed::run(&arguments, terminal),
         Command::Check(arguments) => check::run(&arguments, terminal),
+        Command::Diff(arguments) => diff::run(&arguments, terminal),
         Command::Git(arguments) => git::run(&arguments.command, terminal),
         Command::Config(arguments) => config::run(&arguments.command),
         Command::Cert(arguments) => cert::run(&arguments.command, terminal),

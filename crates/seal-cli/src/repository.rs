@@ -11,5 +11,5 @@ pub(crate) mod three_way;
 pub(crate) use bulk::{Outcome, Row, over};
 pub(crate) use git::{Commit, Content, Event, Extent, Git, Staged, merge_texts};
 pub(crate) use report::{Account, Told, account};
-pub(crate) use sealed_file::{Sealed, SealedFile};
+pub(crate) use sealed_file::{Sealed, SealedFile, is_same_text};
 pub(crate) use settings::{NAME as SETTINGS, Settings};

@@ -20,6 +20,7 @@ use crate::command_error::CommandError;
 use crate::input::{self, Source};
 use crate::terminal::Terminal;
 use deployed::Deployed;
+pub(super) use deployed::is_opened;
 
 const WORD: &str = "rotation-";
 const PUBLISHED_WITHIN: u32 = 60;

@@ -59,9 +59,9 @@ pub(crate) fn account<T: Told>(
             let (changed, all) = told.counts();
             sums.items += changed;
             sums.all += all;
-            match changed {
-                0 => sums.unchanged += 1,
-                _ => sums.changed += 1,
+            match outcome {
+                Outcome::Changed(_) => sums.changed += 1,
+                _ => sums.unchanged += 1,
             }
             if how.changes && how.output == BulkRendition::Human {
                 told.lines()

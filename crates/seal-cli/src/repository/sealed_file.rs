@@ -23,6 +23,8 @@ pub(crate) struct Sealed {
     /// File, place, kind, namespace and name.
     pub(crate) shown: String,
     pub(crate) object: SealedSecret,
+    /// The same with fields that no controller knows.
+    pub(crate) value: Value,
     place: Place,
 }
 
@@ -68,16 +70,21 @@ impl SealedFile {
 
     fn sealed(&self, stream: &Stream<'_>) -> Result<Vec<Sealed>, CommandError> {
         let found = manifests::find(stream).map_err(|error| error.about(&self.file.source.shown()))?;
-        let sealed = found.iter().filter(|found| found.kind == Kind::SealedSecret);
+        let sealed = found.into_iter().filter(|found| found.kind == Kind::SealedSecret);
         sealed.map(|found| self.one(found)).collect()
     }
 
-    fn one(&self, found: &Found) -> Result<Sealed, CommandError> {
-        let shown = self.file.name_of(found);
+    fn one(&self, found: Found) -> Result<Sealed, CommandError> {
+        let shown = self.file.name_of(&found);
         let object = SealedSecret::from_value(&found.value)
             .map_err(|error| CommandError::from(error).about(&shown))?;
-        let place = found.place;
-        Ok(Sealed { shown, object, place })
+        let Found { place, value, .. } = found;
+        Ok(Sealed {
+            shown,
+            object,
+            value,
+            place,
+        })
     }
 
     /// Puts the changed text in the file's place, if it still is what was read: a cluster may have been waited
@@ -114,6 +121,12 @@ impl Sealed {
         let path = metadata.key("annotations").key(annotations::SEALED_WITH);
         edits.set(self.place.document, &path, Value::from(text));
     }
+}
+
+/// Whether both are the same ciphertext; base64 may be folded.
+pub(crate) fn is_same_text(one: &str, other: &str) -> bool {
+    let bare = |text: &str| text.split_whitespace().collect::<String>();
+    one == other || bare(one) == bare(other)
 }
 
 // A folder that became a link after it was walked would lead out of the checkout (S22).

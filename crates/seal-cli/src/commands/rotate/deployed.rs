@@ -8,7 +8,7 @@ use seal_api::SealedSecret;
 use crate::command_error::CommandError;
 use crate::cores;
 use crate::input::Source;
-use crate::repository::{Outcome, SealedFile, over};
+use crate::repository::{Outcome, SealedFile, is_same_text, over};
 
 /// The objects of the files, and those of which the cluster has another state.
 pub(super) struct Deployed {
@@ -114,19 +114,25 @@ fn bare(text: &str) -> String {
     text.split_whitespace().collect()
 }
 
-// Opened, that is, as the controller says of this very generation.
 fn is_deployed(file: &SealedSecret, standing: &SealedSecret) -> bool {
-    let bare = |text: &Option<String>| text.as_deref().map(bare);
+    let same_text = |one: &Option<String>, other: &Option<String>| match (one, other) {
+        (Some(one), Some(other)) => is_same_text(one, other),
+        (one, other) => one == other,
+    };
     let (ours, theirs) = (&file.spec.encrypted_data, &standing.spec.encrypted_data);
     let same = ours.len() == theirs.len()
         && ours
             .iter()
-            .all(|(entry, text)| theirs.get(entry).is_some_and(|there| bare(there) == bare(text)));
+            .all(|(entry, text)| theirs.get(entry).is_some_and(|there| same_text(there, text)));
+    same && same_text(&file.spec.data, &standing.spec.data) && is_opened(standing)
+}
+
+/// Whether the controller says of this very generation that it opened it.
+pub(in crate::commands) fn is_opened(standing: &SealedSecret) -> bool {
     let status = standing.status.as_ref();
     let seen = status.and_then(|status| status.observed_generation) == standing.metadata.generation;
     let mut conditions = status.into_iter().flat_map(|status| &status.conditions);
-    let opened = conditions.any(|condition| condition.kind == "Synced" && condition.status == "True");
-    same && bare(&file.spec.data) == bare(&standing.spec.data) && seen && opened
+    seen && conditions.any(|condition| condition.kind == "Synced" && condition.status == "True")
 }
 
 #[cfg(test)]
