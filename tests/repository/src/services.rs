@@ -132,7 +132,7 @@ fn overlay(
             ("password", password(random)),
             ("username", format!("{name}_{environment}")),
         ],
-        template: number % 3 == 0,
+        template: number.is_multiple_of(3),
     };
     resources.push(file_of(&add_sealed(repository, database, key)));
     let (stem, object) = (format!("{folder}/sealed-tokens"), format!("{name}-tokens"));
