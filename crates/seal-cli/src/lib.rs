@@ -31,6 +31,11 @@ mod repository;
 mod template_world;
 mod terminal;
 
+/// The JSON schema of `.seal.yaml`, as text.
+pub fn settings_schema() -> String {
+    format!("{:#}\n", repository::settings_schema())
+}
+
 /// Runs the command whose arguments these are, the name it was called by first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.into_iter();

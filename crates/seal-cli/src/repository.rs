@@ -12,4 +12,4 @@ pub(crate) use bulk::{Outcome, Row, over};
 pub(crate) use git::{Commit, Content, Event, Extent, Git, Staged, merge_texts};
 pub(crate) use report::{Account, Told, account};
 pub(crate) use sealed_file::{Sealed, SealedFile, is_same_text};
-pub(crate) use settings::{NAME as SETTINGS, Settings};
+pub(crate) use settings::{NAME as SETTINGS, Settings, schema as settings_schema};

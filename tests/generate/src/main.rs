@@ -1,5 +1,5 @@
-//! Writes the files that are generated: `crds/` from types, and in `deploy/` what is made of the chart and of
-//! the table of metrics. With `--check` it says which are not as committed. What is in them is their
+//! Writes the files that are generated: `crds/` from types, and in `deploy/` what is made of the chart, of the
+//! table of metrics and of the settings of a checkout. With `--check` it says which are not as committed. What is in them is their
 //! sources' own affair.
 
 mod manifests;
@@ -15,6 +15,8 @@ use seal_api::{Reencryption, SealedSecret, SealingKeyRing};
 use serde_json::{Value, json};
 
 const HEADER: &str = "# Generated from crates/seal-api by `cargo xtask generate`. Do not edit.\n";
+
+const SETTINGS_SCHEMA: &str = "deploy/seal-yaml.schema.json";
 
 fn main() -> anyhow::Result<ExitCode> {
     let check = match std::env::args().nth(1).as_deref() {
@@ -42,8 +44,8 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// Every file that is generated from types, by its path from the root.
 fn generated() -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut files = vec![(PathBuf::from(SETTINGS_SCHEMA), seal_cli::settings_schema())];
     let own = [SealedSecret::crd(), Reencryption::crd(), SealingKeyRing::crd()];
-    let mut files = Vec::new();
     for definition in own.into_iter().chain(external_secrets::definitions()) {
         let spec = &definition.spec;
         let name = format!("{}_{}.yaml", spec.group, spec.names.plural);

@@ -12,6 +12,7 @@ mod cli {
     pub(crate) mod checkout;
     pub(crate) mod cluster;
     pub(crate) mod commands;
+    pub(crate) mod diffing;
     pub(crate) mod editing;
     pub(crate) mod editing_values;
     pub(crate) mod environments;
@@ -24,6 +25,7 @@ mod cli {
     pub(crate) mod prompting;
     pub(crate) mod reencrypting;
     pub(crate) mod sealing;
+    pub(crate) mod settings;
     pub(crate) mod silence;
     pub(crate) mod staging;
     pub(crate) mod writing;

@@ -10,6 +10,7 @@ mod cluster {
     mod behaviour;
     mod conditions;
     mod connection;
+    mod diffing;
     mod downtime;
     mod editing;
     mod flags;

@@ -51,4 +51,6 @@ pub(crate) enum ConfigCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Print the JSON schema of .seal.yaml, for editors
+    Schema,
 }

@@ -1,4 +1,4 @@
-//! `seal config explain`: which settings hold for a file, and why.
+//! `seal config`: which settings hold for a file, and why; and the schema of settings.
 
 use std::path::Path;
 
@@ -9,8 +9,10 @@ use crate::repository::Settings;
 
 /// Runs it.
 pub(super) fn run(command: &ConfigCommand) -> Result<(), CommandError> {
-    let ConfigCommand::Explain { file } = command;
-    output::print(&explained(file)?)
+    match command {
+        ConfigCommand::Explain { file } => output::print(&explained(file)?),
+        ConfigCommand::Schema => output::print(&crate::settings_schema()),
+    }
 }
 
 fn explained(file: &Path) -> Result<String, CommandError> {

@@ -1,6 +1,8 @@
 //! `.seal.yaml`: what holds for which files of a checkout. It names no command, no kubeconfig and nothing
 //! outside of its folder (S22); who changes it changes what is allowed, so that it belongs under review.
 
+mod schema;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -13,6 +15,14 @@ use crate::arguments::CertificateArguments;
 use crate::command_error::CommandError;
 use crate::file_system::{others_can_write, real_place};
 use crate::input;
+
+pub(crate) use schema::schema;
+
+// What may stand in it, level by level, sorted.
+const TOP: [&str; 3] = ["allowed-scopes", "check", "environments"];
+const ENVIRONMENT: [&str; 4] = ["allowed-scopes", "certificate", "fingerprints", "paths"];
+const CHECK: [&str; 1] = ["allow"];
+const ALLOW: [&str; 3] = ["paths", "reason", "rule"];
 
 /// Its name.
 pub(crate) const NAME: &str = ".seal.yaml";
@@ -102,7 +112,7 @@ impl Settings {
         };
         let value = document.value(Schema::Kubernetes, DuplicateKeys::Error)?;
         let reader = Reader { root, node };
-        let top = reader.known(&value, &[], &["allowed-scopes", "check", "environments"])?;
+        let top = reader.known(&value, &[], &TOP)?;
         settings.allowed = reader.scopes(top, &[])?;
         // What is taken for nothing would leave somebody without the pins that he wrote.
         if value
@@ -113,8 +123,7 @@ impl Settings {
         }
         for (name, environment) in entries(value.get("environments")) {
             let at = ["environments", name];
-            let keys = ["allowed-scopes", "certificate", "fingerprints", "paths"];
-            let known = reader.known(environment, &at, &keys)?;
+            let known = reader.known(environment, &at, &ENVIRONMENT)?;
             settings.environments.push(Environment {
                 name: name.to_owned(),
                 paths: reader.globs(known, &at)?,
@@ -125,7 +134,7 @@ impl Settings {
             });
         }
         if let Some(check) = value.get("check") {
-            reader.known(check, &["check"], &["allow"])?;
+            reader.known(check, &["check"], &CHECK)?;
             if check
                 .get("allow")
                 .is_some_and(|all| !all.is_null() && all.as_sequence().is_none())
@@ -142,7 +151,7 @@ impl Settings {
                     root,
                     node: node.at(&at).unwrap_or(node),
                 };
-                let known = here.known(row, &[], &["paths", "reason", "rule"])?;
+                let known = here.known(row, &[], &ALLOW)?;
                 let text = |field: &str| match known.get(field).and_then(Value::as_str) {
                     Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
                     _ => Err(here.error(&[], &format!("{field} is missing"))),

@@ -43,6 +43,7 @@ fn a_plaintext_surfaces_only_where_it_was_asked_for() {
     let sealed = loud(&bench, "seal --cert cert.pem", &plain);
     silent(&canary, "seal", &sealed, false);
     bench.write("sealed.yaml", done(&sealed));
+    bench.write("before.yaml", bench.sealed(&secret("a: x")));
 
     bench.write("page.yaml", plain.replace("metadata:", "unknown: {}\nmetadata:"));
     for line in [
@@ -68,6 +69,12 @@ fn a_plaintext_surfaces_only_where_it_was_asked_for() {
         (
             "merge sealed.yaml - --cert cert.pem --keys key.pem",
             &plain,
+            false,
+        ),
+        ("diff before.yaml sealed.yaml", "", false),
+        (
+            "diff before.yaml sealed.yaml --keys key.pem --output json",
+            "",
             false,
         ),
         ("unset sealed.yaml c", "", false),
