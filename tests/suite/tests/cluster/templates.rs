@@ -56,6 +56,14 @@ async fn faults_name_line_column_and_function_and_never_a_value() {
         assert!(message.contains(told) && message.contains("(x)"), "{message}");
         assert!(!message.contains("hunter2"), "{message}");
         assert!(place.secrets().get_opt(name).await.unwrap().is_none());
+        // Repaired, it is tried again without another word.
+        let repaired = json!({"spec": {"template": {"data": {"x": "<{{ .foo }}>"}}}});
+        place.patch_object(name, repaired).await;
+        place.synced(name).await;
+        assert_eq!(
+            value(&place.secret(name).await, "x").as_deref(),
+            Some("<hunter2>")
+        );
     }
 }
 
