@@ -2,18 +2,16 @@
 //! the private operations that the ring's order needs and the API calls that must be made.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
-use k8s_openapi::api::core::v1::{Event, ObjectReference, Secret};
-use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
-use kube::core::PartialObjectMeta;
+use k8s_openapi::api::core::v1::Secret;
 use seal_api::SealedSecret;
 use seal_testbed::{ADMIN, Process};
-use serde_json::json;
 
 use crate::command::build;
 use crate::fixture::{self, Keys};
+use crate::floor::Calls;
 use crate::installation::{ENTRIES, Installation, Load, Measured, NAMESPACE};
 use crate::report::Row;
 use crate::unseal::busy_operation;
@@ -95,55 +93,24 @@ pub(crate) async fn beside_the_floor(
     Ok((installation, process, ours, vec![row]))
 }
 
-// The calls that nobody can leave out: look, create, tell the status, tell an event; no work beside.
+// The calls that nobody can leave out; no work beside.
 async fn api_floor(load: &Load<'_>) -> anyhow::Result<Duration> {
-    eprintln!("  the floor of API calls …");
     let installation = Installation::keyless(load).await?;
-    let client = installation.plane.client(ADMIN).await?;
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), NAMESPACE);
-    let objects: Api<SealedSecret> = Api::namespaced(client.clone(), NAMESPACE);
-    let events: Api<Event> = Api::namespaced(client, NAMESPACE);
-    let begin = Instant::now();
-    let mut calls = tokio::task::JoinSet::new();
-    for object in &load.objects {
-        if calls.len() >= 8 {
-            calls.join_next().await.context("a call")???;
-        }
-        let (secrets, objects, events) = (secrets.clone(), objects.clone(), events.clone());
-        let name = object.metadata.name.clone().context("a name")?;
-        calls.spawn(async move {
-            let _: Option<PartialObjectMeta<Secret>> = secrets.get_metadata_opt(&name).await?;
-            let plain = fixture::secret(NAMESPACE, &name, ENTRIES).to_json();
-            secrets
-                .create(&PostParams::default(), &serde_json::from_slice(&plain)?)
-                .await?;
-            let status = json!({"status": {"conditions": [{"type": "Synced", "status": "True"}]}});
-            objects
-                .patch_status(&name, &PatchParams::default(), &Patch::Merge(status))
-                .await?;
-            let metadata = ObjectMeta {
-                generate_name: Some(name),
-                ..ObjectMeta::default()
-            };
-            let involved_object = ObjectReference {
-                namespace: Some(NAMESPACE.to_owned()),
-                ..ObjectReference::default()
-            };
-            events
-                .create(
-                    &PostParams::default(),
-                    &Event {
-                        metadata,
-                        involved_object,
-                        ..Event::default()
-                    },
-                )
-                .await?;
-            anyhow::Ok(())
-        });
-    }
-    while let Some(call) = calls.join_next().await {
-        call??;
-    }
-    Ok(begin.elapsed())
+    let secret = |object: &SealedSecret| {
+        let name = object.metadata.name.as_deref().context("a name")?;
+        let plain = fixture::secret(NAMESPACE, name, ENTRIES).to_json();
+        Ok(serde_json::from_slice(&plain)?)
+    };
+    let secrets = load
+        .objects
+        .iter()
+        .map(secret)
+        .collect::<anyhow::Result<Vec<Secret>>>()?;
+    let calls = Calls {
+        client: installation.plane.client(ADMIN).await?,
+        namespace: NAMESPACE,
+        condition: "Synced",
+        looks: true,
+    };
+    calls.take::<SealedSecret>(secrets).await
 }

@@ -11,6 +11,7 @@ mod cold_start;
 mod command;
 mod exposed;
 mod fixture;
+mod floor;
 mod installation;
 mod production;
 mod report;
@@ -22,7 +23,10 @@ use anyhow::bail;
 
 use crate::report::Row;
 
-const PARTS: [(&str, Part); 11] = [
+/// Before those who are measured, comma-separated: `ours`, `tuned`, `default`. For parts that are about stores.
+const ONLY: &str = "--only=";
+
+const PARTS: [(&str, Part); 14] = [
     ("command", command::measure),
     ("unseal", unseal::measure),
     ("exposed", exposed::measure),
@@ -33,13 +37,17 @@ const PARTS: [(&str, Part); 11] = [
     ("stores-cold", stores::cold),
     ("stores-large", stores::large),
     ("stores-quiet", stores::quiet),
-    ("stores-outages", stores::outages),
+    ("stores-memory", stores::memory),
+    ("stores-bystander", stores::bystander),
+    ("stores-returning", stores::returning),
+    ("stores-refused", stores::refused),
 ];
 
 type Part = fn() -> anyhow::Result<Vec<Row>>;
 
 fn main() -> anyhow::Result<()> {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = std::env::args().skip(1);
+    let asked: Vec<String> = arguments.filter(|argument| !argument.starts_with(ONLY)).collect();
     let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
     // `stores` is all of its parts.
     let is_asked = |part: &str, asked: &String| part == asked || part.starts_with(&format!("{asked}-"));

@@ -16,6 +16,17 @@ pub(crate) struct Row {
     pub(crate) target: &'static str,
 }
 
+/// What was measured, in words; a dash where it was not.
+pub(crate) fn told<T>(measured: Option<&T>, words: impl Fn(&T) -> String) -> String {
+    measured.map_or_else(|| "–".to_owned(), words)
+}
+
+/// Theirs by ours; no number where one of them was not measured.
+pub(crate) fn ratio<T>(theirs: Option<&T>, ours: Option<&T>, number: impl Fn(&T) -> f64) -> f64 {
+    let number = |measured: Option<&T>| measured.map_or(f64::NAN, &number);
+    number(theirs) / number(ours)
+}
+
 /// The rows as a Markdown table.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut text = String::from("| what | peer | Seal | ratio | target |\n|---|---|---|---|---|\n");
@@ -27,7 +38,11 @@ pub(crate) fn table(rows: &[Row]) -> String {
         target,
     } in rows
     {
-        text.push_str(&format!("| {what} | {peer} | {ours} | {ratio:.2} | {target} |\n"));
+        let ratio = match ratio.is_nan() {
+            true => "–".to_owned(),
+            false => format!("{ratio:.2}"),
+        };
+        text.push_str(&format!("| {what} | {peer} | {ours} | {ratio} | {target} |\n"));
     }
     text
 }

@@ -4,10 +4,12 @@
 mod cold;
 mod field;
 mod large;
+mod memory;
 mod outages;
 mod quiet;
 
 pub(crate) use cold::measure as cold;
 pub(crate) use large::measure as large;
-pub(crate) use outages::measure as outages;
+pub(crate) use memory::measure as memory;
+pub(crate) use outages::{bystander, refused, returning};
 pub(crate) use quiet::measure as quiet;

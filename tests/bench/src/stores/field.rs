@@ -20,7 +20,9 @@ use seal_testbed::{
 };
 use serde_json::{Value, json};
 
+use crate::ONLY;
 use crate::command::build;
+use crate::floor::at_once;
 use crate::installation::{processor_time, resident};
 
 pub(crate) const NAMESPACE: &str = "prod";
@@ -31,10 +33,9 @@ pub(crate) const BY_TOKEN: &str = "by-token";
 pub(crate) const DEADLINE: Duration = Duration::from_secs(600);
 const HOME: &str = "seal";
 const USER: &str = "controller";
-const AT_ONCE: usize = 8;
 
 /// Who is measured.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Who {
     /// Upstream's as it is installed.
     Default,
@@ -45,6 +46,16 @@ pub(crate) enum Who {
 
 impl Who {
     pub(crate) const TUNED_AND_OURS: [Self; 2] = [Self::Tuned, Self::Ours];
+
+    /// Those of `all` who were asked for: `--only=ours` leaves the others out.
+    pub(crate) fn of(all: &[Self]) -> Vec<Self> {
+        let only = std::env::args().find_map(|argument| Some(argument.strip_prefix(ONLY)?.to_owned()));
+        let is_asked = |who: &&Self| {
+            only.as_ref()
+                .is_none_or(|only| only.split(',').any(|name| name == who.name()))
+        };
+        all.iter().filter(is_asked).copied().collect()
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -423,18 +434,6 @@ pub(crate) fn is_ready(object: &ExternalSecret) -> bool {
     conditions
         .into_iter()
         .any(|condition| condition.kind == "Ready" && condition.status == "True")
-}
-
-/// Does that for each, eight at a time.
-pub(crate) async fn at_once<T>(
-    all: Vec<T>,
-    work: impl AsyncFn(T) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let done = futures::stream::iter(all)
-        .map(|one| work(one))
-        .buffer_unordered(AT_ONCE);
-    let done: Vec<anyhow::Result<()>> = done.collect().await;
-    done.into_iter().collect()
 }
 
 /// The median and the worst but one per cent, in seconds.

@@ -1,22 +1,17 @@
-//! Five thousand ExternalSecrets in one namespace: the first sync, memory, a restart, and somebody who waits while all
+//! Five thousand ExternalSecrets in one namespace: the first sync, a restart, and somebody who waits while all
 //! of them are refreshed.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::ensure;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use kube::api::PostParams;
 use seal_api::external_secrets::ExternalSecret;
-use serde_json::json;
 
-use super::field::{BY_TOKEN, DEADLINE, Field, Load, Running, Who, at_once};
+use super::field::{BY_TOKEN, DEADLINE, Field, Load, Running, Who};
 use super::quiet::restart;
-use crate::installation::resident;
-use crate::report::Row;
+use crate::report::{Row, ratio, told};
 
-const LOAD: Load = Load {
+pub(super) const LOAD: Load = Load {
     prefix: "app",
     objects: 5_000,
     entries: 3,
@@ -30,8 +25,6 @@ const PROBES: Load = Load {
     ..LOAD
 };
 const THEIRS: Duration = Duration::from_secs(60);
-const FOREIGN: usize = 5_000;
-const FOREIGN_BYTES: usize = 100_000;
 
 struct Synced {
     wall: f64,
@@ -52,34 +45,43 @@ impl Synced {
 
 pub(crate) fn measure() -> anyhow::Result<Vec<Row>> {
     tokio::runtime::Runtime::new()?.block_on(async {
-        let (_, theirs) = {
+        let mut theirs = None;
+        if !Who::of(&[Who::Tuned]).is_empty() {
             let field = Field::new().await?;
-            let (running, theirs) = synced(&field, Who::Tuned, THEIRS).await?;
-            (running.end().await?, theirs)
-        };
-        let field = Field::new().await?;
-        let (running, ours) = synced(&field, Who::Ours, DEADLINE).await?;
-        let mut rows = vec![Row {
+            let (running, synced) = synced(&field, Who::Tuned, THEIRS).await?;
+            running.end().await?;
+            theirs = Some(synced);
+        }
+        let mut ours = None;
+        let mut rows = Vec::new();
+        if !Who::of(&[Who::Ours]).is_empty() {
+            let field = Field::new().await?;
+            let (running, synced) = synced(&field, Who::Ours, DEADLINE).await?;
+            ours = Some(synced);
+            let (running, restarted) = restart(&field, Who::Ours, running, &LOAD).await?;
+            rows.push(Row {
+                what: format!("a restart with nothing due, {}", LOAD.objects),
+                peer: "not measured here".to_owned(),
+                ours: restarted.told(),
+                ratio: 10.0 / restarted.wall,
+                target: "< 10 s, 0 GETs, 0 reads",
+            });
+            rows.push(waiting(&field).await?);
+            running.end().await?;
+        }
+        let (theirs, ours) = (theirs.as_ref(), ours.as_ref());
+        let first = Row {
             what: format!(
                 "{} ExternalSecrets × 3 of 4 kB in one namespace, token (tuned for {} s, extrapolated)",
                 LOAD.objects,
                 THEIRS.as_secs()
             ),
-            peer: theirs.told(),
-            ours: ours.told(),
-            ratio: theirs.wall / ours.wall,
+            peer: told(theirs, Synced::told),
+            ours: told(ours, Synced::told),
+            ratio: ratio(theirs, ours, |synced| synced.wall),
             target: "< 45 s, ≤ 10 CPU-s, every event",
-        }];
-        let (running, restarted) = restart(&field, Who::Ours, running, &LOAD).await?;
-        rows.push(Row {
-            what: format!("a restart with nothing due, {}", LOAD.objects),
-            peer: "not measured here".to_owned(),
-            ours: restarted.told(),
-            ratio: 10.0 / restarted.wall,
-            target: "< 10 s, 0 GETs, 0 reads",
-        });
-        rows.push(waiting(&field).await?);
-        rows.push(memory(&field, running, theirs.resident).await?);
+        };
+        rows.insert(0, first);
         Ok(rows)
     })
 }
@@ -155,40 +157,5 @@ async fn waiting(field: &Field) -> anyhow::Result<Row> {
         ours: format!("{worst:.2} s (median {median:.2} s)"),
         ratio: 1.0 / worst,
         target: "< 1 s",
-    })
-}
-
-async fn memory(field: &Field, running: Running, theirs: f64) -> anyhow::Result<Row> {
-    let alone = resident(running.process().pid())?;
-    eprintln!("  {FOREIGN} foreign Secrets …");
-    field.plane.namespace("elsewhere").await?;
-    let api: Api<Secret> = Api::namespaced(field.client(), "elsewhere");
-    let value = "x".repeat(FOREIGN_BYTES);
-    at_once((0..FOREIGN).collect(), async |index| {
-        let secret =
-            json!({"metadata": {"name": format!("foreign-{index}")}, "stringData": {"value": value}});
-        api.create(&PostParams::default(), &serde_json::from_value(secret)?)
-            .await?;
-        Ok(())
-    })
-    .await?;
-    let watched = resident(running.process().pid())?;
-    let (running, _) = restart(field, Who::Ours, running, &LOAD).await?;
-    let listed = resident(running.process().pid())?;
-    running.end().await?;
-    let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    let most = megabytes(watched.max(listed));
-    Ok(Row {
-        what: format!(
-            "memory: {} managed Secrets of 4 kB, {FOREIGN} foreign ones of 100 kB",
-            LOAD.objects
-        ),
-        peer: format!("{theirs:.0} MB, without the foreign ones and before all were synced"),
-        ours: format!(
-            "{most:.1} MB ({:.1} MB without the foreign ones)",
-            megabytes(alone)
-        ),
-        ratio: 60.0 / most,
-        target: "< 60 MB, flat",
     })
 }

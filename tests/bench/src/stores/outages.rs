@@ -1,12 +1,13 @@
 //! Stores that fail: who else waits, how soon everything is fresh when one returns, how often it was asked meanwhile.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use seal_testbed::{Fault, FaultProxy, Rule};
 
 use super::field::{BY_TOKEN, DEADLINE, Field, Load, Who, by_token, is_ready};
-use crate::report::Row;
+use crate::report::{Row, ratio, told};
 
 const BROKEN: &str = "broken";
 const FAILING: Load = Load {
@@ -32,9 +33,66 @@ const FRESH: Load = Load {
 const OUTAGE: Duration = Duration::from_secs(120);
 const BOUND: Duration = Duration::from_secs(150);
 
-pub(crate) fn measure() -> anyhow::Result<Vec<Row>> {
-    tokio::runtime::Runtime::new()?
-        .block_on(async { Ok(vec![bystander().await?, returning().await?, refused().await?]) })
+type Took = HashMap<Who, f64>;
+
+pub(crate) fn bystander() -> anyhow::Result<Vec<Row>> {
+    let took = tokio::runtime::Runtime::new()?.block_on(beside_the_broken())?;
+    Ok(vec![row(
+        format!(
+            "a new object on a healthy store while {} fail on another one (default)",
+            FAILING.objects
+        ),
+        (took.get(&Who::Default), took.get(&Who::Ours)),
+        |took| format!("{took:.2} s"),
+        |took| *took,
+        "< 1 s",
+    )])
+}
+
+pub(crate) fn returning() -> anyhow::Result<Vec<Row>> {
+    let told = tokio::runtime::Runtime::new()?.block_on(down_and_up())?;
+    Ok(vec![row(
+        format!(
+            "store down for {} s, {} at 15 s: fresh after its return (tuned)",
+            OUTAGE.as_secs(),
+            FRESH.objects
+        ),
+        (told.get(&Who::Tuned), told.get(&Who::Ours)),
+        Returned::told,
+        |returned| returned.fresh,
+        "< 5 s, ≤ 1 probe/s, all told",
+    )])
+}
+
+pub(crate) fn refused() -> anyhow::Result<Vec<Row>> {
+    let took = tokio::runtime::Runtime::new()?.block_on(invalid_and_valid())?;
+    Ok(vec![row(
+        format!(
+            "store invalid, then valid again: {} ready (tuned; at most {} s)",
+            FAILING.objects,
+            BOUND.as_secs()
+        ),
+        (took.get(&Who::Tuned), took.get(&Who::Ours)),
+        |took| format!("{took:.1} s"),
+        |took| *took,
+        "< 5 s",
+    )])
+}
+
+fn row<T>(
+    what: String,
+    (theirs, ours): (Option<&T>, Option<&T>),
+    words: impl Fn(&T) -> String,
+    number: impl Fn(&T) -> f64,
+    target: &'static str,
+) -> Row {
+    Row {
+        what,
+        peer: told(theirs, &words),
+        ours: told(ours, &words),
+        ratio: ratio(theirs, ours, number),
+        target,
+    }
 }
 
 fn sealed() -> Rule {
@@ -50,9 +108,9 @@ fn sealed() -> Rule {
 }
 
 // A new object on a healthy store, beside twenty on one that fails.
-async fn bystander() -> anyhow::Result<Row> {
-    let mut took = Vec::new();
-    for who in [Who::Default, Who::Ours] {
+async fn beside_the_broken() -> anyhow::Result<Took> {
+    let mut took = Took::new();
+    for who in Who::of(&[Who::Default, Who::Ours]) {
         eprintln!(
             "  a new object beside {} on a broken store, {} …",
             FAILING.objects,
@@ -80,24 +138,13 @@ async fn bystander() -> anyhow::Result<Row> {
         field.fill(&FAILING).await?;
         let begun = field.create(&PROBE, 0).await?;
         let ready = field.ready(PROBE.names(), BOUND).await?;
-        took.extend(
-            ready
-                .values()
-                .map(|ready| ready.duration_since(begun).as_secs_f64()),
-        );
-        eprintln!("    {took:?}");
+        let last = ready.values().max().context("the object was not ready")?;
+        let last = last.duration_since(begun).as_secs_f64();
+        eprintln!("    {last:.2} s");
+        took.insert(who, last);
         running.end().await?;
     }
-    Ok(Row {
-        what: format!(
-            "a new object on a healthy store while {} fail on another one (default)",
-            FAILING.objects
-        ),
-        peer: format!("{:.1} s", took[0]),
-        ours: format!("{:.2} s", took[1]),
-        ratio: took[0] / took[1],
-        target: "< 1 s",
-    })
+    Ok(took)
 }
 
 struct Returned {
@@ -107,9 +154,9 @@ struct Returned {
 }
 
 // Down for two minutes, with two hundred objects that are refreshed every fifteen seconds.
-async fn returning() -> anyhow::Result<Row> {
-    let mut told = Vec::new();
-    for who in Who::TUNED_AND_OURS {
+async fn down_and_up() -> anyhow::Result<HashMap<Who, Returned>> {
+    let mut all = HashMap::new();
+    for who in Who::of(&Who::TUNED_AND_OURS) {
         eprintln!(
             "  a store that is down for {} s, {} …",
             OUTAGE.as_secs(),
@@ -151,33 +198,26 @@ async fn returning() -> anyhow::Result<Row> {
             asked,
             told: failed,
         };
-        eprintln!("    {:.1} s, asked {asked} times, {failed} told", returned.fresh);
-        told.push(returned);
+        eprintln!("    {}", returned.told());
+        all.insert(who, returned);
         running.end().await?;
     }
-    let text = |returned: &Returned| {
+    Ok(all)
+}
+
+impl Returned {
+    fn told(&self) -> String {
         format!(
             "{:.1} s, asked {} times, {} of {} told",
-            returned.fresh, returned.asked, returned.told, FRESH.objects
+            self.fresh, self.asked, self.told, FRESH.objects
         )
-    };
-    Ok(Row {
-        what: format!(
-            "store down for {} s, {} at 15 s: fresh after its return (tuned)",
-            OUTAGE.as_secs(),
-            FRESH.objects
-        ),
-        peer: text(&told[0]),
-        ours: text(&told[1]),
-        ratio: told[0].fresh / told[1].fresh,
-        target: "< 5 s, ≤ 1 probe/s, all told",
-    })
+    }
 }
 
 // Its token is refused for half a minute, and then is not.
-async fn refused() -> anyhow::Result<Row> {
-    let mut took = Vec::new();
-    for who in Who::TUNED_AND_OURS {
+async fn invalid_and_valid() -> anyhow::Result<Took> {
+    let mut took = Took::new();
+    for who in Who::of(&Who::TUNED_AND_OURS) {
         eprintln!("  a store that is invalid, then valid, {} …", who.name());
         let field = Field::new().await?;
         field.token_of("refused", "nonsense").await?;
@@ -200,18 +240,8 @@ async fn refused() -> anyhow::Result<Row> {
         let last = ready.values().max().map(|last| last.duration_since(begun));
         let last = last.filter(|_| ready.len() == all).unwrap_or(BOUND).as_secs_f64();
         eprintln!("    {last:.1} s, {} of {all} ready", ready.len());
-        took.push(last);
+        took.insert(who, last);
         running.end().await?;
     }
-    Ok(Row {
-        what: format!(
-            "store invalid, then valid again: {} ready (tuned; at most {} s)",
-            FAILING.objects,
-            BOUND.as_secs()
-        ),
-        peer: format!("{:.1} s", took[0]),
-        ours: format!("{:.1} s", took[1]),
-        ratio: took[0] / took[1],
-        target: "< 5 s",
-    })
+    Ok(took)
 }

@@ -13,7 +13,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::json;
 
 use super::field::{BY_ACCOUNT, BY_TOKEN, DEADLINE, Field, Load, NAMESPACE, Running, Who, spread};
-use crate::report::Row;
+use crate::report::{Row, ratio, told as words};
 
 const REFRESHED: Load = Load {
     prefix: "fresh",
@@ -52,7 +52,7 @@ pub(crate) fn measure() -> anyhow::Result<Vec<Row>> {
 
 async fn refreshes() -> anyhow::Result<Row> {
     let mut told = HashMap::new();
-    for who in Who::TUNED_AND_OURS {
+    for who in Who::of(&Who::TUNED_AND_OURS) {
         eprintln!("  unchanged refreshes, {} …", who.name());
         let field = Field::new().await?;
         field.fill(&REFRESHED).await?;
@@ -67,18 +67,18 @@ async fn refreshes() -> anyhow::Result<Row> {
         let store_calls = store_calls.below("secret/data").len();
         let counts = (each(calls.len()), each(store_calls), writes);
         eprintln!("    {counts:?}");
-        told.insert(who.name(), counts);
+        told.insert(who, counts);
         running.end().await?;
     }
-    let (theirs, ours) = (told["tuned"], told["ours"]);
-    let text = |(calls, reads, writes): (f64, f64, usize)| {
+    let (theirs, ours) = (told.get(&Who::Tuned), told.get(&Who::Ours));
+    let text = |(calls, reads, writes): &(f64, f64, usize)| {
         format!("{calls:.1} Kubernetes and {reads:.1} store calls, {writes} Secret writes")
     };
     Ok(Row {
         what: "an unchanged refresh".to_owned(),
-        peer: text(theirs),
-        ours: text(ours),
-        ratio: (theirs.0 + theirs.1) / (ours.0 + ours.1),
+        peer: words(theirs, text),
+        ours: words(ours, text),
+        ratio: ratio(theirs, ours, |(calls, reads, _)| calls + reads),
         target: "1 and 1, 0 writes",
     })
 }
@@ -111,8 +111,8 @@ async fn refreshed(field: &Field, wanted: usize) -> anyhow::Result<usize> {
 }
 
 async fn one_path() -> anyhow::Result<Row> {
-    let mut told = Vec::new();
-    for who in Who::TUNED_AND_OURS {
+    let mut told = HashMap::new();
+    for who in Who::of(&Who::TUNED_AND_OURS) {
         eprintln!("  {} entries of one path, {} …", ONE_PATH.entries, who.name());
         let field = Field::new().await?;
         field.fill(&ONE_PATH).await?;
@@ -128,20 +128,21 @@ async fn one_path() -> anyhow::Result<Row> {
             .len();
         let all = cost.store_calls.only(|call| call.caller != "root").len();
         eprintln!("    {reads} reads of {all} calls, {wall:.1} s");
-        told.push((reads, all, wall));
+        told.insert(who, (reads, all, wall));
         running.end().await?;
     }
-    let text = |(reads, all, wall): (usize, usize, f64)| {
+    let (theirs, ours) = (told.get(&Who::Tuned), told.get(&Who::Ours));
+    let text = |(reads, all, wall): &(usize, usize, f64)| {
         format!(
             "{reads} reads, {} calls for tokens, {wall:.1} s",
-            all.saturating_sub(reads)
+            all.saturating_sub(*reads)
         )
     };
     Ok(Row {
         what: format!("{} entries of one path × {}", ONE_PATH.entries, ONE_PATH.objects),
-        peer: text(told[0]),
-        ours: text(told[1]),
-        ratio: told[0].0 as f64 / told[1].0 as f64,
+        peer: words(theirs, text),
+        ours: words(ours, text),
+        ratio: ratio(theirs, ours, |(reads, ..)| *reads as f64),
         target: "100 reads",
     })
 }
@@ -218,8 +219,8 @@ struct Standing {
 }
 
 async fn standing() -> anyhow::Result<Vec<Row>> {
-    let mut told = Vec::new();
-    for who in Who::TUNED_AND_OURS {
+    let mut told = HashMap::new();
+    for who in Who::of(&Who::TUNED_AND_OURS) {
         eprintln!("  {} that stand, {} …", STANDING.objects, who.name());
         let field = Field::new().await?;
         field.fill(&STANDING).await?;
@@ -234,13 +235,14 @@ async fn standing() -> anyhow::Result<Vec<Row>> {
         let reads = reads.below("secret/data").len();
         eprintln!("    repaired: {repaired:?}, {reads} reads");
         running.end().await?;
-        told.push(Standing {
+        let standing = Standing {
             restarted,
             repaired,
             reads,
-        });
+        };
+        told.insert(who, standing);
     }
-    let (theirs, ours) = (&told[0], &told[1]);
+    let (theirs, ours) = (told.get(&Who::Tuned), told.get(&Who::Ours));
     let repair = |standing: &Standing| {
         let (median, worst) = standing.repaired;
         format!("{median:.2}/{worst:.2} s, {} store reads", standing.reads)
@@ -248,16 +250,16 @@ async fn standing() -> anyhow::Result<Vec<Row>> {
     Ok(vec![
         Row {
             what: format!("a restart with nothing due, {}", STANDING.objects),
-            peer: theirs.restarted.told(),
-            ours: ours.restarted.told(),
-            ratio: theirs.restarted.wall / ours.restarted.wall,
+            peer: words(theirs, |standing| standing.restarted.told()),
+            ours: words(ours, |standing| standing.restarted.told()),
+            ratio: ratio(theirs, ours, |standing| standing.restarted.wall),
             target: "< 3 s, 0 GETs, 0 reads",
         },
         Row {
             what: format!("{TAMPERED} Secrets tampered with: repaired (median/99 %)"),
-            peer: repair(theirs),
-            ours: repair(ours),
-            ratio: theirs.repaired.0 / ours.repaired.0,
+            peer: words(theirs, repair),
+            ours: words(ours, repair),
+            ratio: ratio(theirs, ours, |standing| standing.repaired.0),
             target: "< 0.3/1 s, ≤ 100 reads",
         },
     ])
