@@ -153,7 +153,7 @@ impl Http {
     /// The head of the answer. A server may close a connection at the moment in which we take it up again; what
     /// changes nothing is then asked once more (RFC 9110, 9.2.2).
     async fn answered(&self, request: http::Request<Full<Bytes>>) -> Result<Response<Incoming>, StoreError> {
-        let may_be_repeated = is_idempotent(request.method());
+        let may_be_repeated = only_reads(request.method());
         for _ in 0..MOST_STALE {
             let made = self.made.load(Ordering::SeqCst);
             match self.client.request(request.clone()).await {
@@ -253,9 +253,9 @@ fn nonsense(call: &Call, what: &'static str) -> StoreError {
     }
 }
 
-// RFC 9110's, and the two of Vault's own that only read.
-fn is_idempotent(method: &Method) -> bool {
-    method.is_idempotent() || matches!(method.as_str(), "LIST" | "SCAN")
+// The safe ones of RFC 9110, and the two of Vault's own.
+fn only_reads(method: &Method) -> bool {
+    method.is_safe() || matches!(method.as_str(), "LIST" | "SCAN")
 }
 
 #[cfg(test)]

@@ -77,6 +77,25 @@ async fn a_store_that_is_down_is_probed_once_a_second_whoever_waits_and_all_is_f
 }
 
 #[tokio::test]
+async fn who_waits_alone_is_sent_ahead_and_need_not_wait_out_its_growing_pauses() {
+    let place = place_on(loud().await, "alone").await;
+    // The pause before so many tries would be minutes.
+    let refusals = 12;
+    let count = AtomicUsize::new(0);
+    let service = Service::start(move |_| match count.fetch_add(1, Ordering::SeqCst) < refusals {
+        true => ("503 Service Unavailable".to_owned(), String::new()),
+        false => ("200 OK".to_owned(), "one".to_owned()),
+    });
+    let service = service.await.unwrap();
+    hooked(&place, &service).await;
+    let data = json!([{"secretKey": "a", "remoteRef": {"key": "k"}}]);
+    place
+        .external("app", json!({"secretStoreRef": {"name": "hook"}, "data": data}))
+        .await;
+    place.holds("app", "a", "one").await;
+}
+
+#[tokio::test]
 async fn a_store_that_asks_for_a_pause_is_given_it() {
     let place = place_on(loud().await, "throttled").await;
     let count = Arc::new(AtomicUsize::new(0));

@@ -86,15 +86,16 @@ impl Requests {
         // By them controllers tell whose it is.
         request.metadata.labels = labels.cloned();
         let made = call(all.create(&PostParams::default(), &request), namespace).await?;
-        let answer = wait(&all, &made, namespace).await?;
-        self.gave_up.fetch_or(answer.is_none(), Ordering::Relaxed);
+        let answer = wait(&all, &made, namespace).await;
+        self.gave_up
+            .fetch_or(matches!(answer, Ok(None)), Ordering::Relaxed);
         // It holds nothing that is secret, and the controller takes away what is left over.
         let this_one = DeleteParams::default().preconditions(Preconditions {
             uid: made.uid(),
             resource_version: None,
         });
         drop(timeout(TIMEOUT, all.delete(&made.name_any(), &this_one)).await);
-        answer.ok_or_else(|| {
+        answer?.ok_or_else(|| {
             CommandError::cluster(format!(
                 "the controller did not answer within {} seconds",
                 PATIENCE.as_secs()
