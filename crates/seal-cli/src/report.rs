@@ -277,14 +277,23 @@ pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
 
 /// JSON as the commands print it.
 pub(crate) fn pretty(value: &Value) -> String {
+    written(value, JsonStyle::PRETTY)
+}
+
+/// The same without line breaks in it, for JSON Lines.
+pub(crate) fn on_one_line(value: &Value) -> String {
+    written(value, JsonStyle::COMPACT)
+}
+
+fn written(value: &Value, like: JsonStyle) -> String {
     let style = JsonStyle {
         order: KeyOrder::Kept,
         escape_html: false,
-        ..JsonStyle::PRETTY
+        ..like
     };
     format!(
         "{}\n",
-        *to_json(value, style).expect("texts and truths are finite")
+        *to_json(value, style).expect("a report's numbers are finite")
     )
 }
 

@@ -4,13 +4,14 @@
 use seal_api::SealedSecret;
 use seal_api::annotations::KEY_LABEL;
 use seal_core::{Certificate, KeyRing};
-use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
+use seal_document::{Mapping, Value};
 use seal_engine::{Fault, sealed_secret};
 
 use crate::arguments::{Rendition, VerifyArguments};
 use crate::command_error::CommandError;
 use crate::input::{self, KEY_FILE_LIMIT, Source};
 use crate::manifests::{self, Kind, ManifestFile};
+use crate::report::pretty;
 use crate::terminal::Terminal;
 use crate::{keys, opening, output};
 
@@ -196,11 +197,5 @@ fn json(findings: &[Finding], count: usize) -> String {
     let mut report = Mapping::new();
     report.insert("checked", i64::try_from(count).unwrap_or(i64::MAX));
     report.insert("findings", findings.iter().map(row).collect::<Vec<_>>());
-    let style = JsonStyle {
-        order: KeyOrder::Kept,
-        escape_html: false,
-        ..JsonStyle::PRETTY
-    };
-    let text = to_json(&Value::Mapping(report), style).expect("counts are finite");
-    format!("{}\n", *text)
+    pretty(&Value::Mapping(report))
 }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
+use seal_document::{Mapping, Value};
 
 use super::{Outcome, Row};
 use crate::arguments::BulkRendition;
 use crate::command_error::CommandError;
 use crate::output;
+use crate::report::{on_one_line, pretty};
 use crate::terminal::{Terminal, one_line};
 
 /// What a command has to say of one file.
@@ -98,22 +99,10 @@ pub(crate) fn account<T: Told>(
     match how.output {
         BulkRendition::Human => {}
         BulkRendition::Json => {
-            text = json(
-                &sums.with(values),
-                JsonStyle {
-                    order: KeyOrder::Kept,
-                    escape_html: false,
-                    ..JsonStyle::PRETTY
-                },
-            )
+            text = pretty(&sums.with(values));
         }
         BulkRendition::Jsonl => {
-            let style = JsonStyle {
-                order: KeyOrder::Kept,
-                escape_html: false,
-                ..JsonStyle::COMPACT
-            };
-            text = values.iter().map(|row| json(row, style)).collect();
+            text = values.iter().map(on_one_line).collect();
         }
     }
     output::print(&text)?;
@@ -168,9 +157,4 @@ impl Sums {
         report.insert("files", rows);
         Value::Mapping(report)
     }
-}
-
-fn json(value: &Value, style: JsonStyle) -> String {
-    let text = to_json(value, style).expect("counts are finite");
-    format!("{}\n", *text)
 }

@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
+use seal_document::{Mapping, Value};
 
 use super::today::{State, Today};
 use crate::arguments::ExposedRendition;
+use crate::report::pretty;
 use crate::repository::Commit;
 use crate::terminal::one_line;
 
@@ -140,13 +141,7 @@ impl Report {
         report.insert("complete", self.is_complete);
         let rows: Vec<Value> = self.findings.iter().map(row).collect();
         report.insert("entries", rows);
-        let style = JsonStyle {
-            order: KeyOrder::Kept,
-            escape_html: false,
-            ..JsonStyle::PRETTY
-        };
-        let text = to_json(&Value::Mapping(report), style).expect("it holds no numbers");
-        format!("{}\n", *text)
+        pretty(&Value::Mapping(report))
     }
 
     fn csv(&self) -> String {

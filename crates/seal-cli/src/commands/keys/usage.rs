@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use seal_core::{Fingerprint, KeyRing};
-use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
+use seal_document::{Mapping, Value};
 use seal_engine::sealed_secret::{Answers, SealedWith, keys_of};
 
 use crate::arguments::{Rendition, UsageArguments};
 use crate::command_error::CommandError;
 use crate::input::{self, Source};
+use crate::report::pretty;
 use crate::repository::{Outcome, Row, Sealed, SealedFile, over};
 use crate::terminal::Terminal;
 use crate::{cores, keys, output};
@@ -170,12 +171,6 @@ impl Usage {
         let mut report = Mapping::new();
         report.insert("proven", proven);
         report.insert("entries", rows);
-        let style = JsonStyle {
-            order: KeyOrder::Kept,
-            escape_html: false,
-            ..JsonStyle::PRETTY
-        };
-        let text = to_json(&Value::Mapping(report), style).expect("it holds no numbers");
-        format!("{}\n", *text)
+        pretty(&Value::Mapping(report))
     }
 }
