@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use seal_core::Certificate;
-use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
+use seal_document::{Mapping, Value};
 
 use crate::arguments::{CertCommand, Rendition};
 use crate::certificate::CertificateSource;
 use crate::command_error::CommandError;
 use crate::output;
+use crate::report::pretty;
 use crate::terminal::Terminal;
 
 /// Runs it.
@@ -62,12 +63,7 @@ fn described(certificate: &Certificate, rendition: Rendition) -> String {
             report.insert("notBefore", begin.to_string());
             report.insert("notAfter", end.to_string());
             report.insert("expired", end < now);
-            let style = JsonStyle {
-                order: KeyOrder::Kept,
-                ..JsonStyle::PRETTY
-            };
-            let text = to_json(&Value::Mapping(report), style).expect("sizes are finite");
-            format!("{}\n", *text)
+            pretty(&Value::Mapping(report))
         }
     }
 }

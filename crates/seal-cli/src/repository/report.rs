@@ -98,12 +98,8 @@ pub(crate) fn account<T: Told>(
     }
     match how.output {
         BulkRendition::Human => {}
-        BulkRendition::Json => {
-            text = pretty(&sums.with(values));
-        }
-        BulkRendition::Jsonl => {
-            text = values.iter().map(on_one_line).collect();
-        }
+        BulkRendition::Json => text = pretty(&sums.with(values)),
+        BulkRendition::Jsonl => text = values.iter().map(on_one_line).collect(),
     }
     output::print(&text)?;
     terminal.tell(&sums.sentence(how.deed));

@@ -10,12 +10,13 @@ use seal_cluster::config_maps::BACKUP;
 use seal_cluster::installation::{INSTALLATION_SECRET, Installation};
 use seal_cluster::keys::KeyState;
 use seal_cluster::status::recorded;
-use seal_document::{JsonStyle, KeyOrder, Mapping, Value, to_json};
+use seal_document::{Mapping, Value};
 
 use crate::arguments::ClusterArguments;
 use crate::cluster;
 use crate::command_error::CommandError;
 use crate::keys::StoredKey;
+use crate::report::pretty;
 use crate::terminal::Terminal;
 
 /// What a cluster says of its keys; of keys in files there is nothing to say.
@@ -161,12 +162,7 @@ pub(super) fn json(keys: &[StoredKey], facts: &Facts) -> String {
         row.insert("from", key.whence.as_str());
         Value::Mapping(row)
     });
-    let style = JsonStyle {
-        order: KeyOrder::Kept,
-        ..JsonStyle::PRETTY
-    };
-    let text = to_json(&Value::Sequence(rows.collect()), style).expect("sizes are finite");
-    format!("{}\n", *text)
+    pretty(&Value::Sequence(rows.collect()))
 }
 
 fn validity(key: &StoredKey) -> (Option<Timestamp>, Option<Timestamp>) {
