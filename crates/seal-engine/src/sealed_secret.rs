@@ -18,7 +18,7 @@ pub use open::{KeyHints, Opening, open};
 pub use reencrypt::{Reencrypted, keys_of, reencrypt};
 pub use rotate::{rotate, verify};
 pub use seal::{SealFault, seal};
-pub use sealed_with::{SealedWith, says_what_sealed_it, sealed_with};
+pub use sealed_with::{Provenance, SealedWith, note, says_what_sealed_it, sealed_with};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_names::{API_VERSION, KIND};

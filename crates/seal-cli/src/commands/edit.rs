@@ -10,7 +10,7 @@ mod values;
 use seal_core::{Certificate, EncryptionLabel};
 use seal_document::{Edits, Stream, WipedText};
 
-use super::target::{self, Target};
+use super::target::{self, Change, Target};
 use crate::arguments::EditArguments;
 use crate::certificate::CertificateSource;
 use crate::command_error::CommandError;
@@ -111,24 +111,25 @@ impl Round<'_, '_> {
         let mut edits = Edits::new(self.stream);
         let mut told = Vec::new();
         for ((shown, label), changes) in self.shown.iter().zip(self.labels).zip(&all) {
-            let target = &shown.target;
+            let mut change = Change::of(&shown.target, &mut edits);
             for (entry, wanted) in &changes.entries {
                 match wanted {
-                    Wanted::Sealed(text) => target.put_sealed(&mut edits, entry, text.clone()),
+                    Wanted::Sealed(text) => change.put(entry, text.clone()),
                     Wanted::Value(value) => {
-                        target.put(&mut edits, entry, value.expose(), self.certificate.key(), label)?;
+                        change.seal(entry, value.expose(), self.certificate.key(), label)?;
                     }
                 }
                 told.push(format!("{entry} sealed"));
             }
             for entry in &changes.gone {
-                target.take_out(&mut edits, entry);
+                change.take_out(entry);
                 told.push(format!("{entry} taken out"));
             }
             for (steps, value) in &changes.template {
-                target.put_in_template(&mut edits, steps, value.clone());
+                change.put_in_template(steps, value.clone());
                 told.push(format!("template.{} changed", steps.join(".")));
             }
+            change.finish();
         }
         let path = self
             .file

@@ -24,7 +24,8 @@ pub(super) fn run(arguments: &MergeArguments, terminal: Terminal) -> Result<(), 
         true => None,
         false => Some(keys::ring(&arguments.keys)?),
     };
-    let told = target::change(&arguments.target, |target, edits| {
+    let told = target::change(&arguments.target, |change| {
+        let target = change.target;
         judge_names(&secret, target)?;
         let label = target.label(allowed)?;
         let standing = match &ring {
@@ -48,7 +49,7 @@ pub(super) fn run(arguments: &MergeArguments, terminal: Terminal) -> Result<(), 
         let certificate = source.usable(terminal)?;
         for (entry, value) in &changed {
             judge_entry(entry)?;
-            target.put(edits, entry, value.expose(), certificate.key(), &label)?;
+            change.seal(entry, value.expose(), certificate.key(), &label)?;
         }
         Ok(Changed::Entries(format!("{} entries sealed", changed.len())))
     })?;

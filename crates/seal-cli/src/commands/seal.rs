@@ -208,17 +208,13 @@ const JOBS_PER_THREAD: usize = 16;
 fn seal_all(jobs: &[Job], certificate: &Certificate, allow_empty: bool) -> Result<Vec<Sealed>, CommandError> {
     cores::share(jobs, JOBS_PER_THREAD, |job| {
         let key = certificate.key();
-        let object = sealed_secret::seal(&job.secret, key, job.scope, allow_empty, &mut SystemRandom)
+        let mut object = sealed_secret::seal(&job.secret, key, job.scope, allow_empty, &mut SystemRandom)
             .map_err(|fault| CommandError::from(fault).about(&job.place))?;
+        sealed_secret::note(&mut object, key.fingerprint());
+        let texts = object.spec.encrypted_data.values().flatten();
         Ok(Sealed {
+            bytes: texts.map(|text| text.len() + 8).sum(),
             manifest: object.to_value(),
-            bytes: object
-                .spec
-                .encrypted_data
-                .values()
-                .flatten()
-                .map(|text| text.len() + 8)
-                .sum(),
         })
     })
 }

@@ -28,9 +28,9 @@ pub(super) fn set(arguments: &SetArguments, terminal: Terminal) -> Result<(), Co
     target::inspect(&arguments.target, |target| target.label(allowed))?;
     let certificate = source.usable(terminal)?;
     let value = value(arguments, terminal)?;
-    let told = target::change(&arguments.target, |target, edits| {
-        let label = target.label(allowed)?;
-        target.put(edits, entry, value.expose(), certificate.key(), &label)?;
+    let told = target::change(&arguments.target, |change| {
+        let label = change.target.label(allowed)?;
+        change.seal(entry, value.expose(), certificate.key(), &label)?;
         Ok(Changed::Entries(format!("{entry} sealed")))
     })?;
     terminal.detail(&told);
@@ -42,7 +42,8 @@ pub(super) fn unset(arguments: &UnsetArguments, terminal: Terminal) -> Result<()
     let mut entries = arguments.entries.clone();
     entries.sort();
     entries.dedup();
-    let told = target::change(&arguments.target, |target, edits| {
+    let told = target::change(&arguments.target, |change| {
+        let target = change.target;
         for entry in &entries {
             if !target.object.spec.encrypted_data.contains_key(entry) {
                 return Err(CommandError::input(format!(
@@ -50,7 +51,7 @@ pub(super) fn unset(arguments: &UnsetArguments, terminal: Terminal) -> Result<()
                     target.shown()
                 )));
             }
-            target.take_out(edits, entry);
+            change.take_out(entry);
         }
         Ok(Changed::Entries(format!("{} taken out", entries.join(", "))))
     })?;

@@ -1,9 +1,12 @@
 //! The SealedSecrets in a file that `set`, `unset`, `merge` and `edit` change, by splices that leave every other
 //! byte as it is. Its own scope, name and namespace count; nothing is sealed wider than allowed (S20).
 
+use std::collections::BTreeMap;
+
 use seal_api::{SealedSecret, annotations};
 use seal_core::{EncryptionLabel, PublicKey, Scope, SystemRandom, encode_base64};
 use seal_document::{Edits, Path, Stream, Value};
+use seal_engine::sealed_secret::Provenance;
 
 use crate::arguments::TargetArguments;
 use crate::command_error::CommandError;
@@ -30,14 +33,17 @@ pub(super) fn inspect<T>(
 /// Changes the target, while no other run changes it. Returns what to tell.
 pub(super) fn change(
     arguments: &TargetArguments,
-    change: impl FnOnce(&Target, &mut Edits<'_, '_>) -> Result<Changed, CommandError>,
+    change: impl FnOnce(&mut Change<'_, '_, '_, '_>) -> Result<Changed, CommandError>,
 ) -> Result<String, CommandError> {
     let exclusive = Exclusive::on(&arguments.file);
     let file = read(arguments)?;
     let stream = file.parse()?;
     let target = Target::find(&file, &stream, arguments)?;
     let mut edits = Edits::new(&stream);
-    let what = match change(&target, &mut edits)? {
+    let mut pending = Change::of(&target, &mut edits);
+    let changed = change(&mut pending)?;
+    pending.finish();
+    let what = match changed {
         Changed::Nothing => "nothing has changed".to_owned(),
         Changed::Entries(what) => {
             file.replace(&exclusive, edits)?;
@@ -146,44 +152,99 @@ impl Target {
         })
     }
 
+    fn path(&self, entry: &str) -> Path {
+        let object = self.found.place.path();
+        object.key("spec").key("encryptedData").key(entry)
+    }
+}
+
+/// What is to change about a target. One that notes which key sealed what gets its note renewed.
+pub(super) struct Change<'a, 'e, 's, 't> {
+    pub(super) target: &'a Target,
+    edits: &'e mut Edits<'s, 't>,
+    /// The ciphertexts as they will stand.
+    texts: BTreeMap<String, String>,
+    provenance: Provenance,
+    is_changed: bool,
+}
+
+impl<'a, 'e, 's, 't> Change<'a, 'e, 's, 't> {
+    /// Nothing yet.
+    pub(super) fn of(target: &'a Target, edits: &'e mut Edits<'s, 't>) -> Self {
+        let standing = target.object.spec.encrypted_data.iter();
+        Self {
+            target,
+            edits,
+            texts: standing
+                .filter_map(|(entry, text)| Some((entry.clone(), text.clone()?)))
+                .collect(),
+            provenance: Provenance::of([&target.object]),
+            is_changed: false,
+        }
+    }
+
     /// Seals `value` into `entry`.
-    pub(super) fn put(
-        &self,
-        edits: &mut Edits<'_, '_>,
+    pub(super) fn seal(
+        &mut self,
         entry: &str,
         value: &[u8],
         key: &PublicKey,
         label: &EncryptionLabel,
     ) -> Result<(), CommandError> {
         let sealed = seal_core::seal(value, key, label, &mut SystemRandom)
-            .map_err(|error| CommandError::key(format!("{}: {entry}: {error}", self.name)))?;
-        self.put_sealed(edits, entry, encode_base64(&sealed));
+            .map_err(|error| CommandError::key(format!("{}: {entry}: {error}", self.target.name)))?;
+        let text = encode_base64(&sealed);
+        self.provenance.add(&text, key.fingerprint());
+        self.put(entry, text);
         Ok(())
     }
 
     /// Puts what is sealed already into `entry`.
-    pub(super) fn put_sealed(&self, edits: &mut Edits<'_, '_>, entry: &str, sealed: String) {
-        edits.set(self.found.place.document, &self.path(entry), Value::from(sealed));
-    }
-
-    /// Puts `value` into the field of its template at `steps`, or takes the field out.
-    pub(super) fn put_in_template(&self, edits: &mut Edits<'_, '_>, steps: &[String], value: Option<Value>) {
-        let template = self.found.place.path().key("spec").key("template");
-        let path = steps.iter().fold(template, |path, step| path.key(step.as_str()));
-        match value {
-            Some(value) => edits.set(self.found.place.document, &path, value),
-            None => edits.remove(self.found.place.document, &path),
-        }
+    pub(super) fn put(&mut self, entry: &str, text: String) {
+        self.edits.set(
+            self.document(),
+            &self.target.path(entry),
+            Value::from(text.as_str()),
+        );
+        self.texts.insert(entry.to_owned(), text);
+        self.is_changed = true;
     }
 
     /// Takes `entry` out.
-    pub(super) fn take_out(&self, edits: &mut Edits<'_, '_>, entry: &str) {
-        edits.remove(self.found.place.document, &self.path(entry));
+    pub(super) fn take_out(&mut self, entry: &str) {
+        self.edits.remove(self.document(), &self.target.path(entry));
+        self.texts.remove(entry);
+        self.is_changed = true;
     }
 
-    fn path(&self, entry: &str) -> Path {
-        let object = self.found.place.path();
-        object.key("spec").key("encryptedData").key(entry)
+    /// Puts `value` into the field of its template at `steps`, or takes the field out.
+    pub(super) fn put_in_template(&mut self, steps: &[String], value: Option<Value>) {
+        let template = self.target.found.place.path().key("spec").key("template");
+        let path = steps.iter().fold(template, |path, step| path.key(step.as_str()));
+        match value {
+            Some(value) => self.edits.set(self.document(), &path, value),
+            None => self.edits.remove(self.document(), &path),
+        }
+    }
+
+    /// That is all.
+    pub(super) fn finish(self) {
+        let annotations = self.target.object.metadata.annotations.as_ref();
+        let noted = annotations.and_then(|all| all.get(annotations::SEALED_WITH));
+        let texts = self
+            .texts
+            .iter()
+            .map(|(entry, text)| (entry.as_str(), text.as_str()));
+        let note = self.provenance.note(texts);
+        if self.is_changed && noted.is_some_and(|noted| *noted != note) {
+            let metadata = self.target.found.place.path().key("metadata");
+            let path = metadata.key("annotations").key(annotations::SEALED_WITH);
+            self.edits.set(self.document(), &path, Value::from(note));
+        }
+    }
+
+    fn document(&self) -> usize {
+        self.target.found.place.document
     }
 }
 

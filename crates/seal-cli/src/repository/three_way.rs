@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use seal_api::{SealedSecret, annotations};
 use seal_document::{Edits, Format, Limits, Path, Value, parse};
+use seal_engine::sealed_secret::{Provenance, says_what_sealed_it};
 
 use crate::command_error::CommandError;
 use crate::manifests::{self, Kind, Place};
@@ -263,26 +264,9 @@ fn unit(object: &SealedSecret) -> impl PartialEq + use<> {
 
 // What the sides note of the texts that are kept.
 fn note(sides: &[&SealedSecret; 2], kept: &BTreeMap<String, String>) -> Option<String> {
-    let stands = sides.map(seal_engine::sealed_secret::says_what_sealed_it);
-    stands.contains(&true).then(|| {
-        let said = sides.map(seal_engine::sealed_secret::SealedWith::of);
-        let claim = |(entry, text): (&'_ String, &'_ String)| {
-            let side = (0..2).find(|side| {
-                sides[*side]
-                    .spec
-                    .encrypted_data
-                    .get(entry)
-                    .and_then(Option::as_ref)
-                    == Some(text)
-            })?;
-            Some((entry.clone(), said[side].key_of(entry)?, text.clone()))
-        };
-        let claims: Vec<_> = kept.iter().filter_map(claim).collect();
-        let claims = claims
-            .iter()
-            .map(|(entry, key, text)| (entry.as_str(), *key, text.as_str()));
-        seal_engine::sealed_secret::sealed_with(claims)
-    })
+    let stands = sides.iter().any(|side| says_what_sealed_it(side));
+    let texts = kept.iter().map(|(entry, text)| (entry.as_str(), text.as_str()));
+    stands.then(|| Provenance::of(sides.iter().copied()).note(texts))
 }
 
 #[cfg(test)]

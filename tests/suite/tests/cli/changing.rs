@@ -252,3 +252,44 @@ fn an_empty_value_on_standard_input_is_refused_unless_it_is_meant() {
     done(&bench.seal_with("set f.yaml a --allow-empty --cert cert.pem", ""));
     assert!(bench.rendered(&bench.read("f.yaml")).contains("  a: \"\"\n"));
 }
+
+#[test]
+fn a_note_of_what_sealed_what_is_kept_right() {
+    let bench = Bench::new();
+    let manifest = secret("a: old-a\nb: old-b");
+    bench.write("f.yaml", bench.noted(&manifest));
+    let keys = || {
+        let table = done(&bench.seal("keys usage f.yaml"));
+        let row = |row: &str| row.split_whitespace().nth(1).unwrap().parse().unwrap();
+        table.lines().skip(1).map(row).collect::<Vec<usize>>()
+    };
+    assert_eq!(keys(), [2]);
+    done(&bench.seal_with("set f.yaml a --cert other-cert.pem", "new-a"));
+    assert_eq!(keys(), [1, 1]);
+    done(&bench.seal_with(
+        "merge f.yaml - --cert other-cert.pem",
+        secret("b: new-b\nc: new-c"),
+    ));
+    assert_eq!(keys(), [3]);
+    done(&bench.seal("unset f.yaml c"));
+    let note = |file: &str| {
+        file.lines()
+            .find(|line| line.contains("sealed-with"))
+            .map(str::to_owned)
+    };
+    let standing = note(&bench.read("f.yaml")).unwrap();
+    assert!(
+        standing.contains("\"b\":") && !standing.contains("\"c\":"),
+        "{standing}"
+    );
+    // What says nothing of it is not made to.
+    bench.write("f.yaml", bench.sealed(&manifest));
+    done(&bench.seal_with("set f.yaml a --cert cert.pem", "new-a"));
+    assert_eq!(note(&bench.read("f.yaml")), None);
+    assert_eq!(
+        note(&done(
+            &bench.seal_with("kubeseal --cert cert.pem -o yaml", manifest)
+        )),
+        None
+    );
+}

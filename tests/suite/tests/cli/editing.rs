@@ -106,6 +106,16 @@ fn what_is_left_stays_what_is_replaced_is_sealed_and_lines_come_and_go() {
 }
 
 #[test]
+fn a_note_of_what_sealed_what_follows_what_is_typed() {
+    let desk = Desk::with(&Desk::new().bench.noted(&secret("a: old-a\nb: old-b")));
+    done(&desk.edit("sed -i -e 's/^  a: /  renamed: /' -e 's/^  b: .*/  b: new-b/' \"$f\""));
+    let table = done(&desk.bench.seal("keys usage f.yaml"));
+    let row = table.lines().nth(1).unwrap();
+    let all = row.starts_with("SHA256:") && row.split_whitespace().nth(1) == Some("2");
+    assert!(all && !table.contains("unknown"), "{table}");
+}
+
+#[test]
 fn an_editor_closed_without_a_change_leaves_the_file_untouched() {
     let desk = Desk::new();
     let path = desk.bench.folder.path().join("f.yaml");

@@ -82,8 +82,13 @@ impl Bench {
             .unwrap()
     }
 
-    /// Seals `manifests` and answers what was printed.
+    /// Seals `manifests`, without the note that kubeseal does not write either.
     pub(crate) fn sealed(&self, manifests: &str) -> String {
+        without_note(&self.noted(manifests))
+    }
+
+    /// Seals `manifests` and answers what was printed.
+    pub(crate) fn noted(&self, manifests: &str) -> String {
         done(&self.seal_with("seal --cert cert.pem", manifests))
     }
 
@@ -99,6 +104,20 @@ pub(crate) fn program(folder: &Path) -> Program {
         .current_dir(folder)
         .env("HOME", folder)
         .env("XDG_CACHE_HOME", folder.join("cache"))
+}
+
+/// YAML of ours without its notes of which key sealed what.
+pub(crate) fn without_note(text: &str) -> String {
+    let note = |line: &str| line.trim_start().starts_with("sealops.dev/sealed-with: ");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let stays = |index: &usize| {
+        let is_alone = |line: &&str| !line.starts_with("    ");
+        let heads_nothing = lines[*index].trim() == "annotations:"
+            && lines.get(index + 1).is_some_and(|line| note(line))
+            && lines.get(index + 2).is_none_or(is_alone);
+        !note(lines[*index]) && !heads_nothing
+    };
+    (0..lines.len()).filter(stays).map(|index| lines[index]).collect()
 }
 
 /// Standard output of a run that succeeded.
