@@ -87,14 +87,20 @@ impl ManifestFile {
 
     /// Puts its text with `edits` in the file's place, unless somebody changed it meanwhile.
     pub(crate) fn replace(&self, exclusive: &Exclusive, edits: Edits<'_, '_>) -> Result<(), CommandError> {
-        let place = |error: CommandError| error.about(&self.source.shown());
-        let text = edits.apply().map_err(|error| place(error.into()))?;
+        let text = edits
+            .apply()
+            .map_err(|error| CommandError::from(error).about(&self.source.shown()))?;
+        self.replace_by(exclusive, &text)
+    }
+
+    /// Puts `text` in the file's place, unless somebody changed it meanwhile.
+    pub(crate) fn replace_by(&self, exclusive: &Exclusive, text: &str) -> Result<(), CommandError> {
         let path = self.source.path().expect("standard input is refused on reading");
+        stays_beneath(&self.source)?;
         let replacement = file_system::Replacement::prepare(path, text.as_bytes(), Access::Public)?;
         if !exclusive.confirm(&self.bytes) {
-            return Err(place(
-                CommandError::input("the file changed meanwhile").remedy("run it again"),
-            ));
+            let error = CommandError::input("the file changed meanwhile").remedy("run it again");
+            return Err(error.about(&self.source.shown()));
         }
         replacement.commit()
     }
@@ -220,4 +226,32 @@ fn misspelt(kind: &str, version: Option<&str>) -> Option<&'static str> {
     let ours = version.is_none_or(|version| version == "v1" || version.starts_with("bitnami.com/"));
     let meant = |known: &&str| ours && *known != kind && known.eq_ignore_ascii_case(kind);
     KINDS.into_iter().find(meant)
+}
+
+// A folder that became a link after it was walked would lead out of the checkout (S22).
+fn stays_beneath(source: &Source) -> Result<(), CommandError> {
+    let Source::File { path, relative } = source else {
+        return Ok(());
+    };
+    let depth = relative.components().count();
+    let Some(root) = path.ancestors().nth(depth) else {
+        return Ok(());
+    };
+    let root = if root.as_os_str().is_empty() {
+        std::path::Path::new(".")
+    } else {
+        root
+    };
+    let real = |path: &std::path::Path| {
+        std::fs::canonicalize(path).map_err(|error| CommandError::file("find", path, &error))
+    };
+    let is_named = depth == 1;
+    if is_named || real(path)? == real(root)?.join(relative) {
+        return Ok(());
+    }
+    Err(CommandError::input(format!(
+        "{}: a link leads out of the folder that was named",
+        path.display()
+    ))
+    .remedy("name the file itself if it is to be changed"))
 }

@@ -19,6 +19,7 @@ mod cli {
     pub(crate) mod explain;
     pub(crate) mod exposed;
     pub(crate) mod exposed_hostile;
+    pub(crate) mod fixing;
     pub(crate) mod harness;
     pub(crate) mod keys;
     pub(crate) mod opening;

@@ -30,6 +30,10 @@ pub(crate) struct CheckArguments {
     /// Check what is staged in Git, as it is staged, instead of files
     #[arg(long, conflicts_with = "paths")]
     pub(crate) staged: bool,
+    /// Mend in the files what nothing can be lost by: suppressions of what is not found, annotations that repeat
+    /// the manifest or count for nothing, a SealedSecret's wrong version
+    #[arg(long, conflicts_with = "staged")]
+    pub(crate) fix: bool,
     /// How to print the findings
     #[arg(long, default_value = "human")]
     pub(crate) output: CheckRendition,

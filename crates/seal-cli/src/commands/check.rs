@@ -3,6 +3,7 @@
 
 mod file;
 mod finding;
+mod fix;
 mod kustomize;
 mod leftovers;
 mod plaintext;
@@ -47,10 +48,15 @@ const WALK: Walk = Walk {
 
 /// Runs it.
 pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), CommandError> {
-    let (mut evidence, mut report) = (settle(&arguments.keys)?, Report::default());
-    if let Some(path) = &arguments.cert {
-        evidence.key_bits = Some(certificate(path, &mut report)?);
-    }
+    let mut evidence = settle(&arguments.keys)?;
+    let about_certificate = match &arguments.cert {
+        None => None,
+        Some(path) => {
+            let (bits, finding) = certificate(path)?;
+            evidence.key_bits = Some(bits);
+            finding
+        }
+    };
     let staged = arguments.staged.then(Index::read).transpose()?;
     let here = [Path::new(".").to_owned()];
     let sources = match (&staged, arguments.paths.as_slice()) {
@@ -58,12 +64,49 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
         (None, []) => input::checkout(&here, &WALK)?,
         (None, paths) => input::checkout(paths, &WALK)?,
     };
+    if arguments.fix && sources.contains(&Source::Stdin) {
+        return Err(CommandError::usage("--fix mends files; standard input is none"));
+    }
+    let look = || look(arguments, &evidence, &sources, staged.as_ref(), terminal);
+    let mut fixed = Vec::new();
+    let (mut report, failed) = loop {
+        let (report, failed) = look()?;
+        let round = match arguments.fix {
+            true => fix::round(&report, &sources)?,
+            false => fix::Round::default(),
+        };
+        if round.done.is_empty() {
+            round.refused.iter().for_each(|why| terminal.warn(why));
+            break (report, failed);
+        }
+        fixed.extend(round.done);
+    };
+    report.findings.splice(0..0, about_certificate);
+    report.fixed = fixed.len();
+    output::print(&report::printed(&report, arguments.output))?;
+    fixed.iter().for_each(|what| terminal.tell(what));
+    terminal.tell(&report.summary());
+    match failed {
+        Some(error) => Err(error),
+        None if report.counts(arguments.deny_warnings) => Err(CommandError::findings()),
+        None => Ok(()),
+    }
+}
+
+// What is found, and why some files could not be looked at.
+fn look(
+    arguments: &CheckArguments,
+    evidence: &Evidence,
+    sources: &[Source],
+    staged: Option<&Index>,
+    terminal: Terminal,
+) -> Result<(Report, Option<CommandError>), CommandError> {
     let progress = terminal.progress(sources.len());
-    let rows = over(&sources, cores::count(), |source| {
+    let rows = over(sources, cores::count(), |source| {
         let path = source.path().unwrap_or(Path::new("-"));
-        let judged = match &staged {
-            Some(staged) => staged.judge(path, &evidence),
-            None => file::judge(path, &source.read(MANIFEST_LIMIT)?, &evidence),
+        let judged = match staged {
+            Some(staged) => staged.judge(path, evidence),
+            None => file::judge(path, &source.read(MANIFEST_LIMIT)?, evidence),
         };
         progress.advance();
         Ok(match judged {
@@ -72,7 +115,7 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
         })
     });
     drop(progress);
-    let mut together = Together::new(arguments.allow_scope, evidence.ring.is_some(), staged.as_ref());
+    let mut together = Together::new(arguments.allow_scope, evidence.ring.is_some(), staged);
     let mut failed: Option<CommandError> = None;
     for (source, row) in sources.iter().zip(rows) {
         match row.outcome {
@@ -94,15 +137,12 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
             }
         }
     }
-    together.judge(&sources, &mut report)?;
-    report.files = sources.len();
-    output::print(&report::printed(&report, arguments.output))?;
-    terminal.tell(&report.summary());
-    match failed {
-        Some(error) => Err(error),
-        None if report.counts(arguments.deny_warnings) => Err(CommandError::findings()),
-        None => Ok(()),
-    }
+    let mut report = Report {
+        files: sources.len(),
+        ..Report::default()
+    };
+    together.judge(sources, &mut report)?;
+    Ok((report, failed))
 }
 
 fn settle(arguments: &KeyArguments) -> Result<Evidence, CommandError> {
@@ -131,8 +171,8 @@ fn settle(arguments: &KeyArguments) -> Result<Evidence, CommandError> {
     })
 }
 
-// The size of its key.
-fn certificate(path: &Path, report: &mut Report) -> Result<usize, CommandError> {
+// The size of its key, and what there is to say of it.
+fn certificate(path: &Path) -> Result<(usize, Option<(String, Finding)>), CommandError> {
     const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
     let source = Source::of(path);
     let certificate = Certificate::from_pem(&source.read(KEY_FILE_LIMIT)?)
@@ -143,12 +183,12 @@ fn certificate(path: &Path, report: &mut Report) -> Result<usize, CommandError> 
         left if left < SOON => Some(&rules::CERTIFICATE_EXPIRES),
         _ => None,
     };
-    if let Some(rule) = rule {
+    let finding = rule.map(|rule| {
         let when = certificate.not_after().strftime("%Y-%m-%d");
         let finding = Finding::new(rule, Position::START)
             .snippet("-----BEGIN CERTIFICATE-----")
             .what(format!("{}: it is valid until {when}", rule.sentence));
-        report.findings.push((source.shown(), finding));
-    }
-    Ok(certificate.key().bits())
+        (source.shown(), finding)
+    });
+    Ok((certificate.key().bits(), finding))
 }

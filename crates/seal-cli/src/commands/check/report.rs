@@ -14,6 +14,8 @@ pub(super) struct Report {
     pub(super) findings: Vec<(String, Finding)>,
     pub(super) files: usize,
     pub(super) suppressed: usize,
+    /// What `--fix` mended; it is no finding any more.
+    pub(super) fixed: usize,
 }
 
 impl Report {
@@ -45,6 +47,9 @@ impl Report {
         }
         if self.suppressed > 0 {
             parts.push(format!("{} suppressed", self.suppressed));
+        }
+        if self.fixed > 0 {
+            parts.push(format!("{} fixed", self.fixed));
         }
         format!("{} looked at: {}", of(self.files, "file"), parts.join(", "))
     }
@@ -151,6 +156,7 @@ fn json(report: &Report) -> Value {
     json!({
         "files": report.files,
         "suppressed": report.suppressed,
+        "fixed": report.fixed,
         "findings": findings.collect::<Vec<_>>(),
     })
 }

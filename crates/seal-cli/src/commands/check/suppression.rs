@@ -2,7 +2,7 @@
 //! about that line, on a line of its own about the entry or item below, before everything else about the
 //! document. What is suppressed in `.seal.yaml` is `settings`' affair.
 
-use seal_document::Position;
+use seal_document::{Position, WipedText};
 
 use super::finding::Finding;
 use super::rules::{self, Rule};
@@ -78,6 +78,33 @@ impl Suppression {
     }
 }
 
+/// `text` without the rules that `unused` findings name; a comment that allows nothing else goes whole.
+pub(super) fn without(text: &str, unused: &[&Finding]) -> WipedText {
+    let mut kept = WipedText::with_capacity(text.len());
+    for (index, whole) in text.split_inclusive('\n').enumerate() {
+        let line = whole.trim_end_matches(['\n', '\r']);
+        let gone = |code: &&str| {
+            let is_it = |one: &&Finding| one.position.line == index + 1 && one.field == **code;
+            unused.iter().any(is_it)
+        };
+        let found =
+            comment(line).and_then(|(before, words)| Some((before, words.split_whitespace().next()?)));
+        let Some((before, codes)) = found.filter(|(_, codes)| codes.split(',').any(|code| gone(&code)))
+        else {
+            kept.append(whole);
+            continue;
+        };
+        let rest: Vec<&str> = codes.split(',').filter(|code| !gone(code)).collect();
+        if !rest.is_empty() {
+            kept.append(&whole.replacen(codes, &rest.join(","), 1));
+        } else if !before.trim().is_empty() {
+            kept.append(before.trim_end());
+            kept.append(&whole[line.len()..]);
+        }
+    }
+    kept
+}
+
 // What stands before the comment, and what comes after its mark.
 fn comment(line: &str) -> Option<(&str, &str)> {
     let at = line.find(MARK)?;
@@ -151,6 +178,20 @@ mod tests {
         assert_eq!(lines(head), [("private-key", 4, 5), ("sealing-key", 4, 5)]);
         let above = "# seal:allow private-key why\n---\na: 1\nb: 2\n---\nc: 3\n";
         assert_eq!(lines(above), [("private-key", 2, 4)]);
+    }
+
+    #[test]
+    fn what_is_unused_goes_and_what_is_used_stays() {
+        let text = "a: 1 # seal:allow private-key no\r\n  # seal:allow private-key,sealing-key why\nb: 2\n\
+                    # seal:allow private-key why\nc: private-key\n";
+        let (all, _) = read(text);
+        let is_private = all.iter().filter(|one| one.rule.code == "private-key");
+        let unused: Vec<Finding> = is_private.map(Suppression::unused).collect();
+        let kept = without(text, &unused.iter().collect::<Vec<_>>());
+        assert_eq!(
+            &*kept,
+            "a: 1\r\n  # seal:allow sealing-key why\nb: 2\nc: private-key\n"
+        );
     }
 
     #[test]
