@@ -149,6 +149,14 @@ impl CommandError {
         self
     }
 
+    /// Puts `error` with those of `all`.
+    pub(crate) fn gather(all: &mut Option<Self>, error: Self) {
+        *all = Some(match all.take() {
+            None => error,
+            Some(before) => before.and(error),
+        });
+    }
+
     /// What to print on standard error.
     pub(crate) fn complaints(&self) -> &[Complaint] {
         &self.complaints

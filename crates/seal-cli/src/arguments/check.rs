@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use seal_core::Scope;
 
-use super::KeyArguments;
+use super::{ClusterArguments, KeyArguments, Way};
 
 /// How findings are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,4 +49,13 @@ pub(crate) struct CheckArguments {
     /// With private keys: whether every entry opens, under which key, and whether the templates render
     #[command(flatten)]
     pub(crate) keys: KeyArguments,
+    /// Ask the controller whether every entry opens: by request objects, or over HTTP as upstream's knows it. It is sent
+    /// ciphertexts, and no value comes back; whether templates render is for --keys to say
+    #[arg(long)]
+    pub(crate) online: bool,
+    /// How the controller is asked; if not given, by objects where the cluster knows them
+    #[arg(long, requires = "online")]
+    pub(crate) via: Option<Way>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
 }

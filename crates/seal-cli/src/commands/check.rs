@@ -1,5 +1,5 @@
 //! `seal check`: what should not be in a repository, or will not work once it is applied. It asks no cluster
-//! and runs nothing that the checkout names (S22). Findings are the result; exit code 1 says that there are some.
+//! unless it is told to, and runs nothing that the checkout names (S22). Findings are the result; exit code 1 says that there are some.
 
 mod file;
 mod finding;
@@ -26,6 +26,7 @@ use seal_document::Position;
 
 use crate::arguments::CheckArguments;
 use crate::command_error::CommandError;
+use crate::commands::reencrypt::Opener;
 use crate::input::{self, KEY_FILE_LIMIT, MANIFEST_LIMIT, Source, Walk};
 use crate::keys::{self, StoredKey};
 use crate::output;
@@ -49,6 +50,9 @@ const WALK: Walk = Walk {
 /// Runs it.
 pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), CommandError> {
     let mut evidence = settle(&arguments.keys)?;
+    if arguments.online {
+        evidence.controller = Some(Opener::on_cluster(&arguments.cluster, arguments.via, false)?);
+    }
     let about_certificate = match &arguments.cert {
         None => None,
         Some(path) => {
@@ -102,7 +106,11 @@ fn look(
     terminal: Terminal,
 ) -> Result<(Report, Option<CommandError>), CommandError> {
     let progress = terminal.progress(sources.len());
-    let rows = over(sources, cores::count(), |source| {
+    let at_once = evidence
+        .controller
+        .as_ref()
+        .map_or(cores::count(), Opener::at_once);
+    let rows = over(sources, at_once, |source| {
         let path = source.path().unwrap_or(Path::new("-"));
         let judged = match staged {
             Some(staged) => staged.judge(path, evidence),
@@ -115,11 +123,15 @@ fn look(
         })
     });
     drop(progress);
-    let mut together = Together::new(arguments.allow_scope, evidence.ring.is_some(), staged);
+    let opens = evidence.ring.is_some() || evidence.controller.is_some();
+    let mut together = Together::new(arguments.allow_scope, opens, staged);
     let mut failed: Option<CommandError> = None;
     for (source, row) in sources.iter().zip(rows) {
         match row.outcome {
-            Outcome::Changed(seen) | Outcome::Unchanged(seen) => {
+            Outcome::Changed(mut seen) | Outcome::Unchanged(mut seen) => {
+                if let Some(error) = seen.failed.take() {
+                    CommandError::gather(&mut failed, error.about(&row.file));
+                }
                 if seen.templates > 0 {
                     let (file, count) = (&row.file, seen.templates);
                     terminal.detail(&format!(
@@ -129,12 +141,7 @@ fn look(
                 together.add(source.path().unwrap_or(Path::new("-")), seen)?;
             }
             Outcome::Skipped(_) => {}
-            Outcome::Failed(error) => {
-                failed = Some(match failed {
-                    None => error,
-                    Some(before) => before.and(error),
-                });
-            }
+            Outcome::Failed(error) => CommandError::gather(&mut failed, error),
         }
     }
     let mut report = Report {
@@ -168,6 +175,7 @@ fn settle(arguments: &KeyArguments) -> Result<Evidence, CommandError> {
         ring: KeyRing::new(keys.collect()),
         retired,
         key_bits: None,
+        controller: None,
     })
 }
 

@@ -90,10 +90,7 @@ pub(crate) fn account<T: Told>(
         }
         if let Outcome::Failed(error) = outcome {
             sums.failed += 1;
-            failed = Some(match failed {
-                None => error,
-                Some(before) => before.and(error),
-            });
+            CommandError::gather(&mut failed, error);
         }
     }
     match how.output {

@@ -190,8 +190,22 @@ async fn files_come_under_the_newest_key_by_the_right_to_ask_alone_and_no_reques
         0
     );
 
+    // The same right tells what opens, and what does not: nobody sealed this for that name.
+    let said = seal(&folder, &user, "check f.yaml --online").await;
+    assert_eq!(said.code, 0, "{}{}", said.out(), said.err());
+    std::fs::write(&file, after.replace("  name: strict", "  name: other")).unwrap();
+    let said = seal(&folder, &user, "check f.yaml --online --output json").await;
+    assert_eq!(said.code, 1, "{}", said.err());
+    let report: serde_json::Value = serde_json::from_str(&said.out()).unwrap();
+    let finding = &report["findings"][0];
+    assert_eq!(finding["rule"], "does-not-open");
+    assert_eq!(finding["field"], "spec.encryptedData.foo");
+    assert_eq!(report["findings"].as_array().unwrap().len(), 1);
+
     // In another namespace he may not ask.
     std::fs::write(&file, after.replace(namespace, "default")).unwrap();
+    let said = seal(&folder, &user, "check f.yaml --online").await;
+    assert_eq!(said.code, 7, "{}", said.err());
     let said = seal(&folder, &user, words).await;
     assert_eq!(said.code, 7, "{}", said.err());
     assert!(

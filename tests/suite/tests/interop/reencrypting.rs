@@ -41,8 +41,17 @@ async fn file(plane: &ControlPlane) -> String {
 }
 
 async fn reencrypt(plane: &ControlPlane, folder: &Workspace) -> ProgramOutput {
+    run(plane, folder, &["reencrypt", "f.yaml"]).await
+}
+
+/// `check` with the controller's word, over HTTP.
+async fn check(plane: &ControlPlane, folder: &Workspace) -> ProgramOutput {
+    run(plane, folder, &["check", "f.yaml", "--online"]).await
+}
+
+async fn run(plane: &ControlPlane, folder: &Workspace, arguments: &[&str]) -> ProgramOutput {
     let program = Program::new(ours("seal-cli", "seal").unwrap())
-        .args(["reencrypt", "f.yaml"])
+        .args(arguments)
         .current_dir(folder.path())
         .env("KUBECONFIG", plane.kubeconfig(ADMIN).await.unwrap());
     tokio::task::spawn_blocking(|| program.run())
@@ -96,6 +105,8 @@ async fn a_controller_reencrypts_a_file_and_only_ciphertexts_change() {
     let new = folder.read("f.yaml").unwrap();
     assert_ne!(new, old);
     all_on_the_newest(&plane, &new, &old).await;
+    let said = check(&plane, &folder).await;
+    assert_eq!(said.code, 0, "{}{}", said.out(), said.err());
     drop(upstream);
 
     let controller = our_controller(&plane, FLAGS).await.unwrap();
@@ -121,5 +132,16 @@ async fn a_controller_reencrypts_a_file_and_only_ciphertexts_change() {
         said.err()
     );
     assert_eq!(folder.read("f.yaml").unwrap(), mixed);
+    let said = check(&plane, &folder).await;
+    assert_eq!(said.code, 1, "{}", said.err());
+    assert!(
+        said.out()
+            .contains("SealedSecret prod/lost: the controller cannot open it [does-not-open]"),
+        "{}",
+        said.out()
+    );
+    assert_eq!(said.out().matches("does-not-open").count(), 1, "{}", said.out());
     drop(controller);
+    let said = check(&plane, &folder).await;
+    assert_eq!(said.code, 7, "{}", said.err());
 }

@@ -12,6 +12,7 @@ use super::prefilter::Suspicion;
 use super::sealed::{self, Evidence, Sealed};
 use super::suppression::{self, Suppression};
 use super::{plaintext, private_keys, rules};
+use crate::command_error::CommandError;
 
 /// What there is to say of a file.
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub(super) struct Seen {
     pub(super) suppressions: Vec<Suppression>,
     /// Documents that are templates.
     pub(super) templates: usize,
+    /// Why something of it could not be judged.
+    pub(super) failed: Option<CommandError>,
 }
 
 /// Judges `bytes`, the content of `path`; nothing if it is none of our business.
@@ -169,8 +172,10 @@ impl Seen {
             }
         } else if kind == "SealedSecret" && is_upstreams(value, version) {
             let name = shown(value, "SealedSecret");
-            let sealed = sealed::judge(value, node, &name, evidence, &mut self.findings);
-            self.sealed.push(sealed);
+            match sealed::judge(value, node, &name, evidence, &mut self.findings) {
+                Ok(sealed) => self.sealed.push(sealed),
+                Err(error) => CommandError::gather(&mut self.failed, error),
+            }
         }
     }
 }

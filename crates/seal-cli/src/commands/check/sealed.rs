@@ -12,6 +12,8 @@ use seal_engine::{Fault, sealed_secret};
 use super::finding::{Finding, position_of, shortened};
 use super::plaintext;
 use super::rules;
+use crate::command_error::CommandError;
+use crate::commands::reencrypt::Opener;
 use crate::opening;
 
 /// What a SealedSecret is judged by.
@@ -23,6 +25,8 @@ pub(super) struct Evidence {
     pub(super) retired: BTreeSet<Fingerprint>,
     /// The size of the certificate's key.
     pub(super) key_bits: Option<usize>,
+    /// A controller that can be asked.
+    pub(super) controller: Option<Opener>,
 }
 
 /// What other files may say something about.
@@ -37,13 +41,16 @@ pub(super) struct Sealed {
 }
 
 /// Judges a SealedSecret.
+///
+/// # Errors
+/// The controller does not answer.
 pub(super) fn judge(
     value: &Value,
     node: &Node<'_>,
     name: &str,
     evidence: &Evidence,
     findings: &mut Vec<Finding>,
-) -> Sealed {
+) -> Result<Sealed, CommandError> {
     let version = value
         .get("apiVersion")
         .and_then(Value::as_str)
@@ -75,7 +82,7 @@ pub(super) fn judge(
     plaintext::last_applied(value, node, &["spec", "template", "metadata"], name, findings);
     let scope = judge_scope(value, node, name, findings);
     match SealedSecret::from_value(value) {
-        Ok(object) => judge_contents(&object, node, name, evidence, findings),
+        Ok(object) => judge_contents(&object, node, name, evidence, findings)?,
         Err(error) => findings.push(
             Finding::new(&rules::MALFORMED, node.position())
                 .about(name)
@@ -89,7 +96,7 @@ pub(super) fn judge(
             .and_then(|metadata| metadata.get(field)?.as_str());
         text.filter(|text| !text.is_empty()).map(str::to_owned)
     };
-    Sealed {
+    Ok(Sealed {
         object: name.to_owned(),
         name: text("name"),
         namespace: text("namespace"),
@@ -100,7 +107,7 @@ pub(super) fn judge(
             Some(annotation) => position_of(node, &["metadata", "annotations", annotation]),
             None => node.position(),
         },
-    }
+    })
 }
 
 fn judge_contents(
@@ -109,7 +116,7 @@ fn judge_contents(
     name: &str,
     evidence: &Evidence,
     findings: &mut Vec<Finding>,
-) {
+) -> Result<(), CommandError> {
     // Kustomize or kubectl may fill it in; whether they do shows elsewhere.
     let lacks_namespace = object.metadata.namespace.as_deref().is_none_or(str::is_empty)
         && annotations::scope(object.metadata.annotations.as_ref()) != Scope::ClusterWide;
@@ -123,9 +130,23 @@ fn judge_contents(
             .iter()
             .map(|fault| of_fault(&rules::CANNOT_OPEN, fault, node, name)),
     );
-    let Some(ring) = evidence.ring.as_ref().filter(|_| !lacks_namespace) else {
-        return;
-    };
+    if lacks_namespace {
+        return Ok(());
+    }
+    // What cannot open it need not be asked about.
+    if let Some(controller) = evidence.controller.as_ref().filter(|_| visible.is_empty()) {
+        let proof = controller.prove(object, name)?;
+        findings.extend(proof.faults.iter().map(|(entry, why)| {
+            let finding = Finding::new(&rules::DOES_NOT_OPEN, entry_at(node, entry))
+                .about(name)
+                .what(why.clone());
+            match entry.as_str() {
+                "" => finding.snippet("kind: SealedSecret"),
+                entry => finding.field(field_of(entry)).masked(entry),
+            }
+        }));
+    }
+    let Some(ring) = &evidence.ring else { return Ok(()) };
     let said = |fault: &Fault| {
         let same = |seen: &Fault| seen.kind.code == fault.kind.code && seen.place == fault.place;
         visible.iter().any(same)
@@ -154,6 +175,7 @@ fn judge_contents(
     }
     let whole = examined.whole.iter().filter(|fault| !said(fault));
     findings.extend(whole.map(|fault| of_fault(&rules::DOES_NOT_OPEN, fault, node, name)));
+    Ok(())
 }
 
 fn judge_scope(value: &Value, node: &Node<'_>, name: &str, findings: &mut Vec<Finding>) -> Scope {

@@ -36,12 +36,7 @@ pub(super) fn run(arguments: &UsageArguments, terminal: Terminal) -> Result<(), 
         match outcome {
             Outcome::Changed(entries) | Outcome::Unchanged(entries) => usage.add(&file, entries),
             Outcome::Skipped(why) => terminal.detail(&format!("{file}: skipped: {why}")),
-            Outcome::Failed(error) => {
-                failed = Some(match failed {
-                    None => error,
-                    Some(before) => before.and(error),
-                });
-            }
+            Outcome::Failed(error) => CommandError::gather(&mut failed, error),
         }
     }
     output::print(&match arguments.output {

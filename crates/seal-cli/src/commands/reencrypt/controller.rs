@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use seal_api::{SealedSecret, SealedSecretSpec, SecretTemplate, TemplateMetadata, annotations};
-use seal_cluster::service_proxy::ServiceProxy;
+use seal_cluster::service_proxy::{ProxyError, ServiceProxy};
 use seal_document::{DuplicateKeys, Format, JsonStyle, Limits, Schema, decode, parse, to_json};
 use tokio::runtime::Runtime;
 
-use super::opener::{Item, Texts};
+use super::opener::{Item, Proof, Texts};
 use crate::arguments::ClusterArguments;
 use crate::cluster;
 use crate::command_error::CommandError;
@@ -55,7 +55,8 @@ impl Controller {
         if old.is_empty() {
             return Ok(Texts::default());
         }
-        let answer = self.ask("/v1/rotate", &plain(object, old.clone()), sealed)?;
+        let shown = &sealed.shown;
+        let answer = self.ask("/v1/rotate", &plain(object, old.clone()), shown)?;
         let new = read(&answer)
             .filter(|new| {
                 new.keys().eq(old.keys())
@@ -69,7 +70,7 @@ impl Controller {
                     sealed.shown
                 ))
             })?;
-        self.ask("/v1/verify", &plain(object, new.clone()), sealed)?;
+        self.ask("/v1/verify", &plain(object, new.clone()), shown)?;
         let item = |(entry, text)| Item {
             entry,
             before: None,
@@ -81,20 +82,52 @@ impl Controller {
         })
     }
 
-    fn ask(&self, endpoint: &str, object: &SealedSecret, sealed: &Sealed) -> Result<Vec<u8>, CommandError> {
+    /// Whether `object` opens; which entry does not, nobody says.
+    pub(super) fn prove(&self, object: &SealedSecret, shown: &str) -> Result<Proof, CommandError> {
+        let mut proof = Proof::default();
+        let mut standing = plain(object, object.spec.encrypted_data.clone());
+        standing.spec.data.clone_from(&object.spec.data);
+        match self.post("/v1/verify", &standing) {
+            Ok(_) => proof.keys.extend(
+                object
+                    .spec
+                    .encrypted_data
+                    .keys()
+                    .map(|entry| (entry.clone(), None)),
+            ),
+            Err(error) if opens_not(&error) => drop(proof.faults.insert(String::new(), OPENS_NOT.to_owned())),
+            Err(error) => return Err(unanswered(error).about(shown)),
+        }
+        Ok(proof)
+    }
+
+    fn ask(&self, endpoint: &str, object: &SealedSecret, shown: &str) -> Result<Vec<u8>, CommandError> {
+        self.post(endpoint, object).map_err(|error| {
+            let error = match opens_not(&error) {
+                true => CommandError::key(OPENS_NOT).remedy(
+                    "`seal explain` tells why; its keys may be gone, or its name, namespace or scope changed",
+                ),
+                false => unanswered(error),
+            };
+            error.about(shown)
+        })
+    }
+
+    fn post(&self, endpoint: &str, object: &SealedSecret) -> Result<Vec<u8>, ProxyError> {
         let body = to_json(&object.to_value(), JsonStyle::COMPACT).expect("it holds no numbers");
         self.runtime
             .block_on(self.proxy.post(endpoint, body.as_bytes().to_vec()))
-            .map_err(|error| {
-                let opens_not = matches!(error.code(), Some(409 | 500));
-                let error = match opens_not {
-                    true => CommandError::key("the controller cannot open it")
-                        .remedy("`seal explain` tells why; its keys may be gone, or its name, namespace or scope changed"),
-                    false => CommandError::from(error).remedy("see whether the controller runs: `seal doctor`"),
-                };
-                error.about(&sealed.shown)
-            })
     }
+}
+
+const OPENS_NOT: &str = "the controller cannot open it";
+
+fn opens_not(error: &ProxyError) -> bool {
+    matches!(error.code(), Some(409 | 500))
+}
+
+fn unanswered(error: ProxyError) -> CommandError {
+    CommandError::from(error).remedy("see whether the controller runs: `seal doctor`")
 }
 
 // The object's names and scope, and texts: nothing else is anybody's business.

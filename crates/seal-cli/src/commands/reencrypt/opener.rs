@@ -1,8 +1,10 @@
 //! Who opens and seals anew: private keys from files, or a controller, which is asked by request objects where
 //! the cluster knows them and over HTTP where it does not.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
+use seal_api::SealedSecret;
 use seal_core::{Fingerprint, KeyRing, SystemRandom};
 use seal_engine::sealed_secret::{Answers, Reencrypted, reencrypt};
 
@@ -13,7 +15,7 @@ use super::request::Requests;
 use crate::arguments::{ClusterArguments, ReencryptArguments, Way};
 use crate::command_error::CommandError;
 use crate::repository::Sealed;
-use crate::{cluster, cores, keys};
+use crate::{cluster, cores, keys, opening};
 
 /// One sealed text.
 pub(in crate::commands) struct Item {
@@ -32,6 +34,15 @@ pub(in crate::commands) struct Texts {
     pub(super) key: Option<Fingerprint>,
     /// Each of them.
     pub(super) items: Vec<Item>,
+}
+
+/// What is known of the entries of a SealedSecret as they stand; that of the legacy blob has no name.
+#[derive(Default)]
+pub(in crate::commands) struct Proof {
+    /// Those that open, and the key that does it where that is known.
+    pub(in crate::commands) keys: BTreeMap<String, Option<Fingerprint>>,
+    /// Why others do not; what concerns all of it has no name.
+    pub(in crate::commands) faults: BTreeMap<String, String>,
 }
 
 /// Who does it.
@@ -111,6 +122,28 @@ impl Opener {
             Self::Keys { .. } => cores::count(),
             Self::Requests(_) | Self::Controller(_) => 8,
         }
+    }
+
+    /// Whether `object` opens as it stands. `shown` is how it is named in errors.
+    pub(in crate::commands) fn prove(
+        &self,
+        object: &SealedSecret,
+        shown: &str,
+    ) -> Result<Proof, CommandError> {
+        let mut proof = Proof::default();
+        match self {
+            Self::Requests(requests) => return requests.prove(object, shown),
+            Self::Controller(controller) => return controller.prove(object, shown),
+            Self::Keys { ring, .. } => {
+                for (entry, key) in opening::examine(object, ring).entries {
+                    match key {
+                        Ok(key) => drop(proof.keys.insert(entry, Some(key))),
+                        Err(fault) => drop(proof.faults.insert(entry, fault.sentence())),
+                    }
+                }
+            }
+        }
+        Ok(proof)
     }
 
     /// The texts of `sealed`, under the target.

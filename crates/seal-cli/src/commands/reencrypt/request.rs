@@ -10,13 +10,13 @@ use std::time::Duration;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 use seal_api::reencryption::{DONE, MOST_BYTES, MOST_ENTRIES};
-use seal_api::{Reencryption, ReencryptionSpec, ReencryptionStatus, annotations};
+use seal_api::{Reencryption, ReencryptionSpec, ReencryptionStatus, SealedSecret, annotations};
 use seal_core::{Fingerprint, Namespace};
 use seal_engine::sealed_secret::request::input_digest;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::opener::{Item, Texts};
+use super::opener::{Item, Proof, Texts};
 use crate::certificate::download::root_cause;
 use crate::command_error::CommandError;
 use crate::repository::Sealed;
@@ -40,11 +40,43 @@ pub(in crate::commands) struct Requests {
 impl Requests {
     /// New texts for what is not under the newest key.
     pub(super) fn reencrypt(&self, sealed: &Sealed) -> Result<Texts, CommandError> {
-        let object = &sealed.object;
+        let mut texts = Texts::default();
+        self.all_of(&sealed.object, &sealed.shown, |spec, answer| {
+            take(&mut texts, spec, answer, sealed)
+        })?;
+        Ok(texts)
+    }
+
+    /// What opens each entry of `object`, and why others do not.
+    pub(super) fn prove(&self, object: &SealedSecret, shown: &str) -> Result<Proof, CommandError> {
+        let mut proof = Proof::default();
+        self.all_of(object, shown, |spec, answer| {
+            proof.faults.extend(answer.faults);
+            match answer.state == DONE {
+                true => proof.keys.extend(spec.entries.into_keys().map(|entry| {
+                    let key = answer.before.get(&entry).and_then(|key| key.parse().ok());
+                    (entry, key)
+                })),
+                false if proof.faults.is_empty() => {
+                    proof.faults.insert(String::new(), "it does not open".to_owned());
+                }
+                false => {}
+            }
+            Ok(())
+        })?;
+        Ok(proof)
+    }
+
+    // Asks about all entries of `object`, as many at a time as a request may hold.
+    fn all_of(
+        &self,
+        object: &SealedSecret,
+        shown: &str,
+        mut take: impl FnMut(ReencryptionSpec, ReencryptionStatus) -> Result<(), CommandError>,
+    ) -> Result<(), CommandError> {
         if self.gave_up.load(Ordering::Relaxed) {
             return Err(CommandError::cluster(format!(
-                "{}: not asked, since the controller did not answer before",
-                sealed.shown
+                "{shown}: not asked, since the controller did not answer before"
             )));
         }
         let blob = object.spec.data.clone();
@@ -54,7 +86,6 @@ impl Requests {
             .namespace
             .as_deref()
             .unwrap_or(self.elsewhere.as_ref());
-        let mut texts = Texts::default();
         for entries in chunks(blob.as_ref().unwrap_or(&object.spec.encrypted_data)) {
             let spec = ReencryptionSpec {
                 name: object.name_any(),
@@ -63,14 +94,9 @@ impl Requests {
             };
             let labels = object.metadata.labels.as_ref();
             let answer = self.runtime.block_on(self.ask(namespace, labels, &spec));
-            take(
-                &mut texts,
-                spec,
-                answer.map_err(|error| error.about(&sealed.shown))?,
-                sealed,
-            )?;
+            take(spec, answer.map_err(|error| error.about(shown))?)?;
         }
-        Ok(texts)
+        Ok(())
     }
 
     async fn ask(
