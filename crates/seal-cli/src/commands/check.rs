@@ -1,6 +1,7 @@
 //! `seal check`: what should not be in a repository, or will not work once it is applied. It asks no cluster
 //! unless it is told to, and runs nothing that the checkout names (S22). Findings are the result; exit code 1 says that there are some.
 
+mod certificates;
 mod file;
 mod finding;
 mod fix;
@@ -19,21 +20,18 @@ mod together;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
 use seal_api::annotations::{KEY_COMPROMISED, KEY_LABEL, KEY_RETIRED};
-use seal_core::{Certificate, KeyRing, RingKey};
-use seal_document::Position;
+use seal_core::{KeyRing, RingKey};
 
 use crate::arguments::CheckArguments;
 use crate::command_error::CommandError;
 use crate::commands::reencrypt::Opener;
-use crate::input::{self, KEY_FILE_LIMIT, MANIFEST_LIMIT, Source, Walk};
+use crate::input::{self, MANIFEST_LIMIT, Source, Walk};
 use crate::keys::{self, StoredKey};
 use crate::output;
 use crate::repository::{Outcome, over};
 use crate::terminal::Terminal;
 use crate::{arguments::KeyArguments, cores};
-use finding::Finding;
 use report::Report;
 use sealed::Evidence;
 use staged::Index;
@@ -56,9 +54,10 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
     let about_certificate = match &arguments.cert {
         None => None,
         Some(path) => {
-            let (bits, finding) = certificate(path)?;
-            evidence.key_bits = Some(bits);
-            finding
+            let source = Source::of(path);
+            let (certificate, finding) = certificates::judge(&source)?;
+            evidence.key_bits = Some(certificate.key().bits());
+            finding.map(|finding| (source.shown(), finding))
         }
     };
     let staged = arguments.staged.then(Index::read).transpose()?;
@@ -177,26 +176,4 @@ fn settle(arguments: &KeyArguments) -> Result<Evidence, CommandError> {
         key_bits: None,
         controller: None,
     })
-}
-
-// The size of its key, and what there is to say of it.
-fn certificate(path: &Path) -> Result<(usize, Option<(String, Finding)>), CommandError> {
-    const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
-    let source = Source::of(path);
-    let certificate = Certificate::from_pem(&source.read(KEY_FILE_LIMIT)?)
-        .map_err(|error| CommandError::from(error).about(&source.shown()))?;
-    let left = certificate.not_after().duration_since(Timestamp::now());
-    let rule = match left {
-        left if left.is_negative() => Some(&rules::CERTIFICATE_EXPIRED),
-        left if left < SOON => Some(&rules::CERTIFICATE_EXPIRES),
-        _ => None,
-    };
-    let finding = rule.map(|rule| {
-        let when = certificate.not_after().strftime("%Y-%m-%d");
-        let finding = Finding::new(rule, Position::START)
-            .snippet("-----BEGIN CERTIFICATE-----")
-            .what(format!("{}: it is valid until {when}", rule.sentence));
-        (source.shown(), finding)
-    });
-    Ok((certificate.key().bits(), finding))
 }

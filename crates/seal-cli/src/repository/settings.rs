@@ -40,6 +40,8 @@ pub(crate) struct Settings {
 /// Files that go to one cluster.
 pub(crate) struct Environment {
     pub(crate) name: String,
+    /// Where it stands.
+    pub(crate) position: Position,
     paths: Globs,
     /// The folder that is all of its paths, if they are one.
     pub(crate) folder: Option<PathBuf>,
@@ -126,6 +128,7 @@ impl Settings {
             let known = reader.known(environment, &at, &ENVIRONMENT)?;
             settings.environments.push(Environment {
                 name: name.to_owned(),
+                position: reader.position(&at),
                 paths: reader.globs(known, &at)?,
                 folder: reader.texts(known, &at, "paths")?.as_deref().and_then(one_folder),
                 certificate: reader.certificate(known, &at)?,
@@ -269,7 +272,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn error(&self, at: &[&str], what: &str) -> CommandError {
+    // The place of what stands there, or as near to it as the text goes.
+    fn position(&self, at: &[&str]) -> Position {
         let mut node = self.node;
         let mut position = node.position();
         for key in at {
@@ -278,7 +282,11 @@ impl Reader<'_> {
             };
             (node, position) = (value, name.position());
         }
-        CommandError::input(format!("{position}: {what}"))
+        position
+    }
+
+    fn error(&self, at: &[&str], what: &str) -> CommandError {
+        CommandError::input(format!("{}: {what}", self.position(at)))
     }
 
     fn known<'v>(&self, value: &'v Value, at: &[&str], keys: &[&str]) -> Result<&'v Value, CommandError> {

@@ -205,6 +205,32 @@ fn scope_version_and_size_are_held_to_what_the_flags_say() {
 }
 
 #[test]
+fn certificates_of_environments_are_judged_where_they_are_named() {
+    let bench = Bench::new();
+    counts(
+        &bench.seal("keygen --bits 2048 --days 1 --key-file old.key --cert-file old.pem"),
+        0,
+    );
+    let pin = bench.seal("cert show --cert other-cert.pem --output json").out();
+    let pin: Value = serde_json::from_str(&pin).unwrap();
+    let settings = format!(
+        "environments:\n  a: {{paths: [a/**], certificate: old.pem}}\n  b: {{paths: [b/**], certificate: none.pem}}\n  \
+         c: {{paths: [c/**], certificate: good.pem, fingerprints: [{}]}}\n  \
+         d: {{paths: [d/**], certificate: good.pem}}\n  e: {{paths: [e/**], certificate: 'https://example.com/c'}}\n",
+        pin["fingerprint"]
+    );
+    bench.write("r/old.pem", bench.read("old.pem"));
+    bench.write("r/good.pem", bench.read("cert.pem"));
+    bench.write("r/.seal.yaml", settings);
+    let expected = [
+        "certificate-expires r/.seal.yaml:2:3",
+        "certificate-unusable r/.seal.yaml:3:3",
+        "certificate-unusable r/.seal.yaml:4:3",
+    ];
+    assert_eq!(found(&bench, "r"), expected);
+}
+
+#[test]
 fn a_kustomization_that_renames_what_is_strict_is_found_from_a_folder_and_from_the_file_alone() {
     let bench = Bench::new();
     bench

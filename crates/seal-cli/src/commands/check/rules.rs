@@ -158,6 +158,10 @@ rules! {
         "the certificate expires within 30 days",
         "after that `seal seal` refuses it",
         "fetch the controller's newest with `seal cert fetch --refresh`";
+    CERTIFICATE_UNUSABLE: Error, Certificate, ByHand, "certificate-unusable",
+        "an environment's certificate cannot be used",
+        "nothing can be sealed for that environment",
+        "put the controller's there (`seal cert fetch`), or mend certificate and fingerprints";
     DOES_NOT_OPEN: Error, Keys, ByHand, "does-not-open",
         "a SealedSecret does not open with the keys at hand, or its templates fail",
         "the controller will refuse it, and whatever waits for the Secret will not start",

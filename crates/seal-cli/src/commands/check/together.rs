@@ -9,6 +9,7 @@ use std::rc::Rc;
 use seal_core::Scope;
 use seal_document::{DuplicateKeys, Format, Limits, Schema};
 
+use super::certificates;
 use super::file::Seen;
 use super::finding::Finding;
 use super::kustomize::{GeneratorFile, Kustomization, NAMES, Overlays};
@@ -117,9 +118,17 @@ impl<'a> Together<'a> {
                 found.push((path.clone(), file.finding()));
             }
         }
-        if let Some(staged) = self.staged {
-            found.extend(staged.widened(&self.sealed)?);
-        }
+        let whole = match self.staged {
+            None => whole_settings(sources),
+            Some(staged) => {
+                found.extend(staged.widened(&self.sealed)?);
+                Vec::new()
+            }
+        };
+        let about = whole
+            .iter()
+            .flat_map(|(path, settings)| certificates::judge_all(path, settings));
+        found.extend(about);
         for (path, finding) in found {
             self.files.entry(path).or_default().0.push(finding);
         }
@@ -165,22 +174,13 @@ impl<'a> Together<'a> {
                 .findings
                 .extend(findings.into_iter().map(|finding| (shown.clone(), finding)));
         }
-        if self.staged.is_none() {
-            self.judge_settings(sources, report);
-        }
+        self.judge_allowed(&whole, report);
         Ok(())
     }
 
-    // What stands in a `.seal.yaml` all of whose files were looked at.
-    fn judge_settings(&self, sources: &[Source], report: &mut Report) {
-        let whole = sources
-            .iter()
-            .filter_map(Source::path)
-            .filter(|path| path.file_name().is_some_and(|name| name == SETTINGS));
-        for path in whole {
-            let Ok(Some(settings)) = Settings::of(path) else {
-                continue;
-            };
+    // What settings allow, and nobody needs.
+    fn judge_allowed(&self, whole: &[(String, Settings)], report: &mut Report) {
+        for (path, settings) in whole {
             for (index, allow) in settings.allow.iter().enumerate() {
                 let is_used = self.settings.used.contains(&(settings.root.clone(), index));
                 let finding = match rules::rule(&allow.rule) {
@@ -197,7 +197,7 @@ impl<'a> Together<'a> {
                 let finding = finding
                     .field(format!("check.allow[{index}]"))
                     .snippet("- rule: …");
-                report.findings.push((path.display().to_string(), finding));
+                report.findings.push((path.clone(), finding));
             }
         }
     }
@@ -237,6 +237,19 @@ impl<'a> Together<'a> {
                 .add(&path, &path.display().to_string(), kustomization);
         }
     }
+}
+
+// The settings all of whose files were looked at.
+fn whole_settings(sources: &[Source]) -> Vec<(String, Settings)> {
+    let stands = |path: &&Path| path.file_name().is_some_and(|name| name == SETTINGS);
+    let paths = sources.iter().filter_map(Source::path).filter(stands);
+    let settings = paths.filter_map(|path| {
+        let settings = Settings::of(path).ok().flatten()?;
+        // Those above count, if there are any.
+        let folder = fs::canonicalize(or_here(path.parent()?)).ok()?;
+        (folder == settings.root).then(|| (path.display().to_string(), settings))
+    });
+    settings.collect()
 }
 
 /// The settings of the folders that were met.
