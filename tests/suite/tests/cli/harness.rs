@@ -1,7 +1,6 @@
 //! The binary, a key pair made by it, and folders for one test's files.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use seal_testbed::{Program, ProgramOutput, Workspace};
@@ -10,16 +9,7 @@ use seal_testbed::{Program, ProgramOutput, Workspace};
 pub(crate) fn binary() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
-        .get_or_init(|| {
-            let built = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--package", "seal-cli", "--bin", "seal"])
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status()
-                .unwrap();
-            assert!(built.success(), "seal does not build");
-            let test = std::env::current_exe().unwrap();
-            test.ancestors().nth(2).unwrap().join("seal")
-        })
+        .get_or_init(|| seal_tests::built("seal-cli", "seal").unwrap())
         .clone()
 }
 

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use kube::Client;
 use seal_testbed::{ADMIN, ControlPlane, FaultProxy, tool, wait_for};
+pub(crate) use seal_tests::built;
 use tokio::sync::OnceCell;
 
 pub(crate) use controller::Controller;
@@ -87,22 +88,6 @@ pub(crate) fn chart(namespace: &str, settings: &[&str]) -> anyhow::Result<String
 /// The user as which a controller of that namespace runs.
 pub(crate) fn account(namespace: &str) -> String {
     format!("system:serviceaccount:{namespace}:seal")
-}
-
-/// A binary of that package, built.
-pub(crate) fn built(package: &str, program: &str) -> anyhow::Result<PathBuf> {
-    // The folder of this test's own binary is `deps` below the one that is wanted.
-    let here = std::env::current_exe()?;
-    let folder = here.parent().and_then(Path::parent).context("a target folder")?;
-    let mut build = Command::new(env!("CARGO"));
-    build
-        .args(["build", "--quiet", "--package", package, "--bin", program])
-        .current_dir(root());
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
-    ensure!(build.status()?.success(), "{program} does not build");
-    Ok(folder.join(program))
 }
 
 /// `seal-controller`, built.

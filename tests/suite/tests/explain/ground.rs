@@ -2,7 +2,6 @@
 //! against it. It asserts nothing about what `seal` says.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Event;
@@ -12,6 +11,7 @@ use kube::core::DynamicObject;
 use seal_api::SealedSecret;
 use seal_core::{Certificate, Scope, SystemRandom, encode_base64, seal};
 use seal_testbed::{ADMIN, ControlPlane, Process, Program, ProgramOutput, tool, wait_for};
+use seal_tests::built;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -36,17 +36,6 @@ pub(crate) struct Ground {
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn built(package: &str, program: &str) -> PathBuf {
-    let mut build = Command::new(env!("CARGO"));
-    build
-        .args(["build", "--quiet", "--package", package])
-        .current_dir(root());
-    assert!(build.status().unwrap().success(), "{package} does not build");
-    // The folder of this test's own binary is `deps` below the one that is wanted.
-    let here = std::env::current_exe().unwrap();
-    here.ancestors().nth(2).unwrap().join(program)
 }
 
 // The objects of the chart by that name in that namespace. Bound to everybody, the service proxy would be
@@ -97,7 +86,7 @@ async fn start() -> anyhow::Result<Ground> {
     }
     plane.rights_count().await?;
     plane.expose(HOME, SERVICE, 8080).await?;
-    let program = built("seal-controller", "seal-controller");
+    let program = built("seal-controller", "seal-controller").unwrap();
     let flags = ["--key-size=2048", "--log-format=json"];
     let pod = [
         ("POD_NAME", "pod-a".to_owned()),
@@ -222,7 +211,7 @@ impl Ground {
 
     /// Starts our controller as a pod of what is installed there, with these arguments.
     pub(crate) async fn run(&self, namespace: &str, arguments: &[String]) -> Process {
-        let program = built("seal-controller", "seal-controller");
+        let program = built("seal-controller", "seal-controller").unwrap();
         let pod = [
             ("POD_NAME", namespace.to_owned()),
             ("POD_NAMESPACE", namespace.to_owned()),
@@ -264,7 +253,7 @@ impl Ground {
     pub(crate) async fn seal(&self, user: &str, line: &str) -> ProgramOutput {
         static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
         let build = async || {
-            tokio::task::spawn_blocking(|| built("seal-cli", "seal"))
+            tokio::task::spawn_blocking(|| built("seal-cli", "seal").unwrap())
                 .await
                 .unwrap()
         };

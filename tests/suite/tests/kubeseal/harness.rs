@@ -172,16 +172,7 @@ pub(crate) fn real() -> PathBuf {
 pub(crate) fn ours() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
-        .get_or_init(|| {
-            let built = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--package", "seal-cli", "--bin", "seal"])
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status()
-                .unwrap();
-            assert!(built.success(), "seal does not build");
-            let test = std::env::current_exe().unwrap();
-            test.ancestors().nth(2).unwrap().join("seal")
-        })
+        .get_or_init(|| seal_tests::built("seal-cli", "seal").unwrap())
         .clone()
 }
 

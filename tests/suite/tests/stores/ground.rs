@@ -10,7 +10,8 @@ use kube::{Api, Client};
 use seal_api::external_secrets::{
     ClusterExternalSecret, ClusterSecretStore, ExternalSecret, SecretStore, names,
 };
-use seal_testbed::{ADMIN, ControlPlane, OpenBao, Process, Program, wait_for};
+use seal_testbed::{ADMIN, ControlPlane, OpenBao, Process, wait_for};
+pub(crate) use seal_tests::built;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -107,17 +108,6 @@ pub(crate) async fn start_with(flags: &[&str]) -> anyhow::Result<Ground> {
         store,
         controller,
     })
-}
-
-/// A program of ours, as it now is.
-pub(crate) fn built(package: &str, program: &str) -> anyhow::Result<PathBuf> {
-    let build = Program::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", package])
-        .current_dir(&root())
-        .deadline(Duration::from_secs(1200));
-    let built = build.run()?;
-    anyhow::ensure!(built.code == 0, "{}", built.err());
-    Ok(root().join("target/debug").join(program))
 }
 
 /// The controller, built.
