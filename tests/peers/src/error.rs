@@ -62,6 +62,13 @@ pub enum PeerError {
         /// Its answer, shortened.
         answer: String,
     },
+    /// A module of the corpus cannot be had, or is not the one that was pinned.
+    Module {
+        /// Its path and version.
+        module: String,
+        /// What is wrong.
+        complaint: String,
+    },
     /// A file or process of the cache could not be used.
     Io {
         /// The file, folder or program.
@@ -146,6 +153,7 @@ impl fmt::Display for PeerError {
                 "{} ran, but does not say \"{expected}\"; it said: {answer}",
                 peer.title(' ')
             ),
+            Self::Module { module, complaint } => write!(f, "{module}: {complaint}"),
             Self::Io { path, .. } => write!(f, "{} cannot be used", path.display()),
         }
     }

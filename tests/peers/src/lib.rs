@@ -1,5 +1,6 @@
 //! The pinned peers and servers that tests, benchmarks and the demo run: which they are, where they rest, how they
-//! are built, and the proof that a cached one is still what was built. It never runs them beyond asking their version.
+//! are built, and the proof that a cached one is still what was built; and the modules whose manifests tests read. It
+//! never runs any of it beyond asking programs for their version.
 //!
 //! ```no_run
 //! let kubeseal = seal_peers::path("kubeseal")?;
@@ -8,6 +9,7 @@
 
 mod build;
 mod cache;
+mod corpus;
 mod digest;
 mod error;
 mod prerequisite;
@@ -16,6 +18,7 @@ mod table;
 use std::path::PathBuf;
 
 pub use cache::{Cache, State};
+pub use corpus::{CORPUS, Module};
 pub use error::PeerError;
 pub use prerequisite::Prerequisite;
 pub use table::{Group, PEERS, Peer, Proof, Source, estimate, find};

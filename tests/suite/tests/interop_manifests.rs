@@ -6,20 +6,20 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use seal_document::{
     DuplicateKeys, EditFault, Edits, Format, JsonStyle, KeyOrder, Limits, Node, NodeKind, Path as Place,
     Schema, Step, Value, parse, to_json,
 };
+use seal_peers::Module;
 
-/// Where manifests of people's own are, and of which peer they are a dependency.
-const MODULES: &[(&str, &str)] = &[
-    ("sealed-secrets", "github.com/bitnami/sealed-secrets"),
-    ("kubernetes", "k8s.io/kubernetes"),
-    ("kubernetes", "k8s.io/apiextensions-apiserver"),
-    ("kubernetes", "k8s.io/kubectl"),
-    ("helm", "helm.sh/helm/v4"),
+/// Whose manifests are edited.
+const MODULES: &[&str] = &[
+    "github.com/bitnami-labs/sealed-secrets",
+    "k8s.io/kubernetes",
+    "k8s.io/apiextensions-apiserver",
+    "k8s.io/kubectl",
+    "helm.sh/helm/v4",
 ];
 const FEWEST: usize = 300;
 const LARGEST: u64 = 100_000;
@@ -30,24 +30,6 @@ const KEPT: JsonStyle = JsonStyle {
     order: KeyOrder::Kept,
     ..JsonStyle::COMPACT
 };
-
-/// The folder of a module; Go fetches it by its pinned digest where it is not in the cache yet.
-fn module(peer: &str, module: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../peers").join(peer);
-    let mut go = Command::new("go");
-    go.current_dir(folder).env("GOFLAGS", "-mod=mod");
-    let output = go
-        .args(["mod", "download", "-json", module])
-        .output()
-        .expect("go");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    let answer: serde_json::Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{module}: {complaint}"));
-    let dir = answer["Dir"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{module}: {}", answer["Error"]));
-    PathBuf::from(dir)
-}
 
 fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -219,9 +201,10 @@ fn put(value: &mut Value, steps: &[Step], new: &str) {
 fn a_splice_into_a_manifest_of_the_real_world_leaves_all_else_as_it_was() {
     let mut tally = Tally::default();
     let mut complaints = Vec::new();
-    for (peer, name) in MODULES {
+    for name in MODULES {
         let mut files = Vec::new();
-        yaml_files(&module(peer, name), &mut files);
+        let folder = Module::find(name).and_then(Module::folder);
+        yaml_files(&folder.unwrap_or_else(|error| panic!("{error}")), &mut files);
         for path in files {
             let bytes = std::fs::read(&path).unwrap();
             let Ok(text) = seal_document::decode(&bytes) else {
