@@ -11,9 +11,10 @@ use kube::core::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::{Api, Client, ResourceExt};
 use seal_api::external_secrets::{ExternalSecret, names};
 use seal_testbed::{
-    ADMIN, AuditLog, AuditMark, ControlPlane, ExternalSecretsController, OpenBao, Process, Program,
+    ADMIN, AuditLog, AuditMark, ControlPlane, ExternalSecretsController, OpenBao, Process,
     external_secrets_crds, wait_for,
 };
+use seal_tests::built;
 use serde_json::{Value, json};
 
 use super::cases::{Case, standing, stored};
@@ -215,11 +216,7 @@ fn root() -> PathBuf {
 }
 
 async fn launch(plane: &ControlPlane) -> anyhow::Result<Process> {
-    let build = Program::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "seal-controller"])
-        .current_dir(&root())
-        .deadline(Duration::from_secs(1200));
-    build.run()?.success()?;
+    let binary = tokio::task::spawn_blocking(|| built("seal-controller", "seal-controller")).await??;
     let kubeconfig = plane.kubeconfig(OURS).await?;
     let flags = [
         "--listen-addr=127.0.0.1:0",
@@ -234,10 +231,5 @@ async fn launch(plane: &ControlPlane) -> anyhow::Result<Process> {
         ("KUBECONFIG", kubeconfig.display().to_string()),
         ("POD_NAMESPACE", HOME.to_owned()),
     ];
-    Process::start_in(
-        plane,
-        &root().join("target/debug/seal-controller"),
-        flags,
-        environment,
-    )
+    Process::start_in(plane, &binary, flags, environment)
 }
