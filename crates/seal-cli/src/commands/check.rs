@@ -1,5 +1,6 @@
 //! `seal check`: what should not be in a repository, or will not work once it is applied. It asks no cluster
-//! unless it is told to, and runs nothing that the checkout names (S22). Findings are the result; exit code 1 says that there are some.
+//! unless it is told to, and runs nothing that the checkout names (S22). Findings are the result; exit code 1 says
+//! that there are some.
 
 mod certificates;
 mod file;
@@ -25,7 +26,7 @@ use seal_core::{KeyRing, RingKey};
 
 use crate::arguments::CheckArguments;
 use crate::command_error::CommandError;
-use crate::commands::reencrypt::Opener;
+use crate::commands::reencrypt::OnCluster;
 use crate::input::{self, MANIFEST_LIMIT, Source, Walk};
 use crate::keys::{self, StoredKey};
 use crate::output;
@@ -49,7 +50,7 @@ const WALK: Walk = Walk {
 pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), CommandError> {
     let mut evidence = settle(&arguments.keys)?;
     if arguments.online {
-        evidence.controller = Some(Opener::on_cluster(&arguments.cluster, arguments.via, false)?);
+        evidence.controller = Some(OnCluster::settle(&arguments.cluster, arguments.via, false)?);
     }
     let about_certificate = match &arguments.cert {
         None => None,
@@ -70,16 +71,18 @@ pub(super) fn run(arguments: &CheckArguments, terminal: Terminal) -> Result<(), 
     if arguments.fix && sources.contains(&Source::Stdin) {
         return Err(CommandError::usage("--fix mends files; standard input is none"));
     }
-    let look = || look(arguments, &evidence, &sources, staged.as_ref(), terminal);
     let mut fixed = Vec::new();
     let (mut report, failed) = loop {
-        let (report, failed) = look()?;
+        let (report, mut failed) = look(arguments, &evidence, &sources, staged.as_ref(), terminal)?;
         let round = match arguments.fix {
-            true => fix::round(&report, &sources)?,
+            true => fix::round(&report, &sources),
             false => fix::Round::default(),
         };
         if round.done.is_empty() {
             round.refused.iter().for_each(|why| terminal.warn(why));
+            if let Some(error) = round.failed {
+                CommandError::gather(&mut failed, error);
+            }
             break (report, failed);
         }
         fixed.extend(round.done);
@@ -105,10 +108,10 @@ fn look(
     terminal: Terminal,
 ) -> Result<(Report, Option<CommandError>), CommandError> {
     let progress = terminal.progress(sources.len());
-    let at_once = evidence
-        .controller
-        .as_ref()
-        .map_or(cores::count(), Opener::at_once);
+    let at_once = match evidence.controller {
+        Some(_) => OnCluster::AT_ONCE,
+        None => cores::count(),
+    };
     let rows = over(sources, at_once, |source| {
         let path = source.path().unwrap_or(Path::new("-"));
         let judged = match staged {

@@ -16,8 +16,8 @@ use crate::command_error::CommandError;
 use crate::input::{self, Source};
 use crate::repository::{Account, Outcome, Sealed, SealedFile, Told, account, over};
 use crate::terminal::Terminal;
-pub(super) use opener::Opener;
 use opener::{Item, Texts};
+pub(super) use opener::{OnCluster, Opener};
 
 /// Runs it.
 pub(super) fn run(arguments: &ReencryptArguments, terminal: Terminal) -> Result<(), CommandError> {

@@ -13,7 +13,7 @@ use seal_cluster::config_maps::{CERTIFICATE, CERTIFICATES};
 use seal_core::{Certificate, Fingerprint};
 
 use super::keys::{ask, list};
-use super::reencrypt::{Opener, Work};
+use super::reencrypt::{OnCluster, Opener, Work};
 use crate::arguments::{BulkRendition, ClusterArguments, RotateArguments};
 use crate::cluster;
 use crate::command_error::CommandError;
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &RotateArguments, terminal: Terminal) -> Result<(),
     pinned_by_nobody(ring.as_ref())?;
     let goes_on = |_: &&str| !arguments.new && (arguments.retire || !ring.as_ref().is_some_and(is_over));
     let under_way = ring.as_ref().and_then(word_of).filter(goes_on);
-    let opener = Opener::on_cluster(cluster, None, true)?;
+    let opener = Opener::from(OnCluster::settle(cluster, None, true)?);
     if arguments.plan {
         return plan(under_way, &opener, &sources, terminal);
     }

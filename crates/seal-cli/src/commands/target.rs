@@ -231,12 +231,14 @@ impl<'a, 'e, 's, 't> Change<'a, 'e, 's, 't> {
     pub(super) fn finish(self) {
         let annotations = self.target.object.metadata.annotations.as_ref();
         let noted = annotations.and_then(|all| all.get(annotations::SEALED_WITH));
-        let texts = self
-            .texts
-            .iter()
-            .map(|(entry, text)| (entry.as_str(), text.as_str()));
-        let note = self.provenance.note(texts);
-        if self.is_changed && noted.is_some_and(|noted| *noted != note) {
+        let Some(noted) = noted.filter(|_| self.is_changed) else {
+            return;
+        };
+        let texts = self.texts.iter();
+        let note = self
+            .provenance
+            .note(texts.map(|(entry, text)| (entry.as_str(), text.as_str())));
+        if *noted != note {
             let metadata = self.target.found.place.path().key("metadata");
             let path = metadata.key("annotations").key(annotations::SEALED_WITH);
             self.edits.set(self.document(), &path, Value::from(note));

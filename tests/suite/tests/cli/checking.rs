@@ -228,6 +228,22 @@ fn certificates_of_environments_are_judged_where_they_are_named() {
         "certificate-unusable r/.seal.yaml:4:3",
     ];
     assert_eq!(found(&bench, "r"), expected);
+    let missing = &findings(&bench, "r")[1]["message"];
+    assert_eq!(
+        missing,
+        "an environment's certificate cannot be used: cannot read r/none.pem: there is no such file"
+    );
+    // In one checkout the settings above count, and are told of once.
+    bench.write("top/.git/HEAD", "x\n");
+    bench.write(
+        "top/.seal.yaml",
+        "environments:\n  a: {paths: [a/**], certificate: none.pem}\n",
+    );
+    bench.write(
+        "top/below/.seal.yaml",
+        "environments:\n  b: {paths: [b/**], certificate: none.pem}\n",
+    );
+    assert_eq!(found(&bench, "top"), ["certificate-unusable top/.seal.yaml:2:3"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Certificates that are sealed with: the one that a flag names, and those that `.seal.yaml` gives environments.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use seal_core::Certificate;
@@ -35,16 +35,17 @@ pub(super) fn judge(source: &Source) -> Result<(Certificate, Option<Finding>), C
 
 /// What there is to say of the certificates of `settings`, whose file is `path`. Those behind a URL nobody asks for.
 pub(super) fn judge_all(path: &str, settings: &Settings) -> Vec<(PathBuf, Finding)> {
-    let of = |environment| Some((PathBuf::from(path), judge_one(settings, environment)?));
+    let path = Path::new(path);
+    let of = |environment| Some((path.to_owned(), judge_one(path, environment)?));
     settings.environments.iter().filter_map(of).collect()
 }
 
-fn judge_one(settings: &Settings, environment: &Environment) -> Option<Finding> {
+fn judge_one(path: &Path, environment: &Environment) -> Option<Finding> {
     let named = environment
         .certificate
         .as_ref()
         .filter(|named| !named.contains("://"))?;
-    let finding = match judge(&Source::of(&settings.root.join(named))) {
+    let finding = match judge(&Source::of(&path.with_file_name(named))) {
         Err(error) => unusable(&error.complaints().first()?.what),
         Ok((certificate, _)) if !is_pinned(&certificate, environment) => unusable(&format!(
             "its key is {}, which fingerprints does not name",

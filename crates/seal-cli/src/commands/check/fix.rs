@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use seal_document::{
-    Document, DuplicateKeys, EditError, Edits, Format, JsonStyle, Limits, Node, NodeKind, Path, Schema, Step,
-    Stream, Value, WipedText, to_json,
+    Document, DuplicateKeys, EditError, Edits, JsonStyle, Limits, Node, NodeKind, Path, Schema, Step, Stream,
+    Value, WipedText, to_json,
 };
 use seal_engine::sealed_secret::kube_names::API_VERSION;
 
@@ -26,14 +26,13 @@ pub(super) struct Round {
     pub(super) done: Vec<String>,
     /// What was not, and why.
     pub(super) refused: Vec<String>,
+    /// Files that could not be read or written; they stay as they are.
+    pub(super) failed: Option<CommandError>,
 }
 
 /// Mends what can be in the files of `report`, each in one go. What is found after that may be mended in another
-/// round: a suppression is one too many only once nothing is found under it.
-///
-/// # Errors
-/// A file that cannot be written.
-pub(super) fn round(report: &Report, sources: &[Source]) -> Result<Round, CommandError> {
+/// round: comments are found by their lines, which move when entries go. One that fails stops no other.
+pub(super) fn round(report: &Report, sources: &[Source]) -> Round {
     let mut files: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for (file, finding) in &report.findings {
         if finding.rule.fix != Fix::ByHand {
@@ -41,28 +40,40 @@ pub(super) fn round(report: &Report, sources: &[Source]) -> Result<Round, Comman
         }
     }
     let mut round = Round::default();
-    for (shown, findings) in files {
-        let Some(source) = sources.iter().find(|source| source.shown() == shown) else {
+    for source in sources {
+        let shown = source.shown();
+        let Some((path, findings)) = source.path().zip(files.get(shown.as_str())) else {
             continue;
         };
-        let Some(path) = source.path() else { continue };
-        let exclusive = Exclusive::on(path);
-        let file = ManifestFile::read(source.clone())?;
-        match mended(&file, &findings) {
-            Ok((text, mended)) if !mended.is_empty() => {
-                file.replace_by(&exclusive, &text)?;
-                round.done.extend(mended.iter().map(|finding| {
-                    let (position, rule) = (finding.position, finding.rule);
-                    format!("{shown}:{position}: fixed: {} [{}]", finding.what, rule.code)
-                }));
-            }
-            Ok(_) => {}
-            Err(error) => round
+        match mend(source, path, findings) {
+            Ok(Ok(done)) => round.done.extend(done.iter().map(|finding| {
+                let (position, rule) = (finding.position, finding.rule);
+                format!("{shown}:{position}: fixed: {} [{}]", finding.what, rule.code)
+            })),
+            Ok(Err(why)) => round
                 .refused
-                .push(format!("{shown}: nothing is fixed in it: {error}")),
+                .push(format!("{shown}: nothing is fixed in it: {why}")),
+            Err(error) => CommandError::gather(&mut round.failed, error),
         }
     }
-    Ok(round)
+    round
+}
+
+fn mend<'f>(
+    source: &Source,
+    path: &std::path::Path,
+    findings: &[&'f Finding],
+) -> Result<Result<Vec<&'f Finding>, Refusal>, CommandError> {
+    let exclusive = Exclusive::on(path);
+    let file = ManifestFile::read(source.clone())?;
+    Ok(match mended(&file, findings) {
+        Ok((text, done)) if !done.is_empty() => {
+            file.replace_by(&exclusive, &text)?;
+            Ok(done)
+        }
+        Ok((_, none)) => Ok(none),
+        Err(why) => Err(why),
+    })
 }
 
 /// Why a file stays as it is.
@@ -107,13 +118,10 @@ fn mended<'f>(
         |finding: &&&Finding| finding.rule.fix == Fix::Uncomment && rules::rule(&finding.field).is_some();
     let comments: Vec<&Finding> = findings.iter().filter(is_comment).copied().collect();
     let text = suppression::without(stream.text(), &comments);
-    let limits = Limits::default();
-    let after = seal_document::parse(&text, Format::Yaml, &limits).map_err(|_| Refusal::Value)?;
-    if !is_same(&after, &stream) {
-        return Err(Refusal::Value);
+    match says_the_same(&text, &stream) {
+        true => Ok((text, comments)),
+        false => Err(Refusal::Value),
     }
-    drop(after);
-    Ok((text, comments))
 }
 
 // The document and the entry that `finding` is about: text, under the key that stands at its place.
@@ -169,15 +177,16 @@ fn emptied(stream: &Stream<'_>, gone: Vec<(usize, Path)>) -> BTreeSet<(usize, Pa
     gone.iter().map(whole).collect()
 }
 
-// Whether two streams say the same, whatever comments they have.
-fn is_same(one: &Stream<'_>, other: &Stream<'_>) -> bool {
+// Whether `text` says what `stream` says, whatever comments they have.
+fn says_the_same(text: &str, stream: &Stream<'_>) -> bool {
+    let Ok(changed) = seal_document::parse(text, stream.format(), &Limits::default()) else {
+        return false;
+    };
     let said = |document: &Document<'_>| {
         let value = document.value(Schema::Kubernetes, DuplicateKeys::LastWins).ok()?;
         to_json(&value, JsonStyle::COMPACT).ok()
     };
-    let (one, other) = (one.documents(), other.documents());
-    let mut pairs = one.iter().zip(other);
-    one.len() == other.len()
-        && pairs
-            .all(|(one, other)| said(one).is_some_and(|one| said(other).is_some_and(|other| *one == *other)))
+    let (one, other) = (stream.documents(), changed.documents());
+    let is_same = |(one, other)| said(one).is_some_and(|one| said(other).is_some_and(|other| *one == *other));
+    one.len() == other.len() && one.iter().zip(other).all(is_same)
 }

@@ -13,7 +13,7 @@ use super::finding::{Finding, position_of, shortened};
 use super::plaintext;
 use super::rules;
 use crate::command_error::CommandError;
-use crate::commands::reencrypt::Opener;
+use crate::commands::reencrypt::OnCluster;
 use crate::opening;
 
 /// What a SealedSecret is judged by.
@@ -26,7 +26,7 @@ pub(super) struct Evidence {
     /// The size of the certificate's key.
     pub(super) key_bits: Option<usize>,
     /// A controller that can be asked.
-    pub(super) controller: Option<Opener>,
+    pub(super) controller: Option<OnCluster>,
 }
 
 /// What other files may say something about.
@@ -135,15 +135,10 @@ fn judge_contents(
     }
     // What cannot open it need not be asked about.
     if let Some(controller) = evidence.controller.as_ref().filter(|_| visible.is_empty()) {
-        let proof = controller.prove(object, name)?;
-        findings.extend(proof.faults.iter().map(|(entry, why)| {
-            let finding = Finding::new(&rules::DOES_NOT_OPEN, entry_at(node, entry))
-                .about(name)
-                .what(why.clone());
-            match entry.as_str() {
-                "" => finding.snippet("kind: SealedSecret"),
-                entry => finding.field(field_of(entry)).masked(entry),
-            }
+        let is_blob = object.spec.data.is_some();
+        findings.extend(controller.faults(object, name)?.into_iter().map(|(entry, why)| {
+            let entry = (is_blob || !entry.is_empty()).then_some(entry);
+            at_entry(&rules::DOES_NOT_OPEN, entry.as_deref(), node, name).what(why)
         }));
     }
     let Some(ring) = &evidence.ring else { return Ok(()) };
@@ -155,10 +150,7 @@ fn judge_contents(
     for (entry, opened) in &examined.entries {
         match opened {
             Ok(key) if evidence.retired.contains(key) => findings.push(
-                Finding::new(&rules::RETIRED_KEY, entry_at(node, entry))
-                    .about(name)
-                    .field(field_of(entry))
-                    .masked(entry)
+                at_entry(&rules::RETIRED_KEY, Some(entry), node, name)
                     .what(format!("{}: {key}", rules::RETIRED_KEY.sentence)),
             ),
             Ok(_) => {}
@@ -245,17 +237,20 @@ impl Marks {
 }
 
 fn of_fault(rule: &'static rules::Rule, fault: &Fault, node: &Node<'_>, name: &str) -> Finding {
-    let entry = fault.place.entry.as_deref();
-    let position = match (entry, &fault.place.field) {
-        (Some(entry), _) => entry_at(node, entry),
-        (None, Some(field)) => position_of(node, &field.split('.').collect::<Vec<_>>()),
-        (None, None) => node.position(),
-    };
-    let mut finding = Finding::new(rule, position)
-        .about(name)
+    let mut finding = at_entry(rule, fault.place.entry.as_deref(), node, name)
         .what(fault.sentence())
         .remedy(fault.remedy());
     finding.fault = Some(fault.kind.code);
+    if let (None, Some(field)) = (&fault.place.entry, &fault.place.field) {
+        finding.position = position_of(node, &field.split('.').collect::<Vec<_>>());
+    }
+    finding
+}
+
+// A finding about that entry, or about all of the object.
+fn at_entry(rule: &'static rules::Rule, entry: Option<&str>, node: &Node<'_>, name: &str) -> Finding {
+    let position = entry.map_or_else(|| node.position(), |entry| entry_at(node, entry));
+    let finding = Finding::new(rule, position).about(name);
     match entry {
         Some(entry) => finding.field(field_of(entry)).masked(entry),
         None => finding.snippet("kind: SealedSecret"),

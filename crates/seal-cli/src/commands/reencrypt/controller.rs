@@ -11,7 +11,7 @@ use seal_cluster::service_proxy::{ProxyError, ServiceProxy};
 use seal_document::{DuplicateKeys, Format, JsonStyle, Limits, Schema, decode, parse, to_json};
 use tokio::runtime::Runtime;
 
-use super::opener::{Item, Proof, Texts};
+use super::opener::{Faults, Item, Texts};
 use crate::arguments::ClusterArguments;
 use crate::cluster;
 use crate::command_error::CommandError;
@@ -83,22 +83,14 @@ impl Controller {
     }
 
     /// Whether `object` opens; which entry does not, nobody says.
-    pub(super) fn prove(&self, object: &SealedSecret, shown: &str) -> Result<Proof, CommandError> {
-        let mut proof = Proof::default();
+    pub(super) fn faults(&self, object: &SealedSecret, shown: &str) -> Result<Faults, CommandError> {
         let mut standing = plain(object, object.spec.encrypted_data.clone());
         standing.spec.data.clone_from(&object.spec.data);
         match self.post("/v1/verify", &standing) {
-            Ok(_) => proof.keys.extend(
-                object
-                    .spec
-                    .encrypted_data
-                    .keys()
-                    .map(|entry| (entry.clone(), None)),
-            ),
-            Err(error) if opens_not(&error) => drop(proof.faults.insert(String::new(), OPENS_NOT.to_owned())),
-            Err(error) => return Err(unanswered(error).about(shown)),
+            Ok(_) => Ok(Faults::new()),
+            Err(error) if opens_not(&error) => Ok([(String::new(), OPENS_NOT.to_owned())].into()),
+            Err(error) => Err(unanswered(error).about(shown)),
         }
-        Ok(proof)
     }
 
     fn ask(&self, endpoint: &str, object: &SealedSecret, shown: &str) -> Result<Vec<u8>, CommandError> {

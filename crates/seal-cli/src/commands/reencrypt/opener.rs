@@ -15,7 +15,7 @@ use super::request::Requests;
 use crate::arguments::{ClusterArguments, ReencryptArguments, Way};
 use crate::command_error::CommandError;
 use crate::repository::Sealed;
-use crate::{cluster, cores, keys, opening};
+use crate::{cluster, cores, keys};
 
 /// One sealed text.
 pub(in crate::commands) struct Item {
@@ -36,23 +36,23 @@ pub(in crate::commands) struct Texts {
     pub(super) items: Vec<Item>,
 }
 
-/// What is known of the entries of a SealedSecret as they stand; that of the legacy blob has no name.
-#[derive(Default)]
-pub(in crate::commands) struct Proof {
-    /// Those that open, and the key that does it where that is known.
-    pub(in crate::commands) keys: BTreeMap<String, Option<Fingerprint>>,
-    /// Why others do not; what concerns all of it has no name.
-    pub(in crate::commands) faults: BTreeMap<String, String>,
-}
+/// Why entries of a SealedSecret do not open as they stand; what concerns all of it has no name.
+pub(in crate::commands) type Faults = BTreeMap<String, String>;
 
 /// Who does it.
 pub(in crate::commands) enum Opener {
     /// Private keys in this process.
     Keys { ring: KeyRing, target: Fingerprint },
-    /// The controller, by request objects.
+    /// A controller.
+    OnCluster(Box<OnCluster>),
+}
+
+/// How a controller is asked.
+pub(in crate::commands) enum OnCluster {
+    /// By request objects.
     Requests(Requests),
-    /// The controller, over its HTTP API.
-    Controller(Controller),
+    /// Over its HTTP API.
+    Http(Controller),
 }
 
 impl Opener {
@@ -60,7 +60,7 @@ impl Opener {
     pub(super) fn settle(arguments: &ReencryptArguments) -> Result<Self, CommandError> {
         if arguments.keys.keys.is_empty() {
             let changes_nothing = arguments.check || arguments.dry_run || arguments.annotate;
-            return Self::on_cluster(&arguments.cluster, arguments.via, changes_nothing);
+            return OnCluster::settle(&arguments.cluster, arguments.via, changes_nothing).map(Self::from);
         }
         let ring = keys::ring(&arguments.keys)?;
         let target = match arguments.to {
@@ -77,8 +77,39 @@ impl Opener {
         Ok(Self::Keys { ring, target })
     }
 
-    /// A controller. `exactly` is whether it has to say which entries were under which key.
-    pub(in crate::commands) fn on_cluster(
+    /// How many files are worked on at once.
+    pub(in crate::commands) fn at_once(&self) -> usize {
+        match self {
+            Self::Keys { .. } => cores::count(),
+            Self::OnCluster(_) => OnCluster::AT_ONCE,
+        }
+    }
+
+    /// The texts of `sealed`, under the target.
+    pub(in crate::commands) fn reencrypt(&self, sealed: &Sealed) -> Result<Texts, CommandError> {
+        match self {
+            Self::OnCluster(controller) => controller.reencrypt(sealed),
+            Self::Keys { ring, target } => {
+                let answers = Answers {
+                    sealing_keys: Some(ring),
+                };
+                let items = reencrypt(&sealed.object, &answers, *target, &mut SystemRandom)
+                    .map_err(|faults| CommandError::faults(&sealed.shown, &faults))?;
+                Ok(Texts {
+                    key: Some(*target),
+                    items: items.into_iter().map(Item::from).collect(),
+                })
+            }
+        }
+    }
+}
+
+impl OnCluster {
+    /// How many ask at once: who computes needs a core, who asks waits.
+    pub(in crate::commands) const AT_ONCE: usize = 8;
+
+    /// The one that the flags name. `exactly` is whether it has to say which entries were under which key.
+    pub(in crate::commands) fn settle(
         cluster: &ClusterArguments,
         via: Option<Way>,
         exactly: bool,
@@ -100,7 +131,7 @@ impl Opener {
             .build()
             .map_err(|error| CommandError::bug(format!("the asynchronous runtime did not start: {error}")))?;
         if !by_request {
-            return Controller::find(runtime, cluster).map(Self::Controller);
+            return Controller::find(runtime, cluster).map(Self::Http);
         }
         let elsewhere = cluster::context_namespace(cluster)?;
         let client = {
@@ -116,53 +147,29 @@ impl Opener {
         }))
     }
 
-    /// How many files are worked on at once: who asks waits, who computes needs a core.
-    pub(in crate::commands) fn at_once(&self) -> usize {
+    fn reencrypt(&self, sealed: &Sealed) -> Result<Texts, CommandError> {
         match self {
-            Self::Keys { .. } => cores::count(),
-            Self::Requests(_) | Self::Controller(_) => 8,
+            Self::Requests(requests) => requests.reencrypt(sealed),
+            Self::Http(controller) => controller.reencrypt(sealed),
         }
     }
 
-    /// Whether `object` opens as it stands. `shown` is how it is named in errors.
-    pub(in crate::commands) fn prove(
+    /// Why `object`, named `shown` in errors, does not open as it stands; nothing if it does.
+    pub(in crate::commands) fn faults(
         &self,
         object: &SealedSecret,
         shown: &str,
-    ) -> Result<Proof, CommandError> {
-        let mut proof = Proof::default();
+    ) -> Result<Faults, CommandError> {
         match self {
-            Self::Requests(requests) => return requests.prove(object, shown),
-            Self::Controller(controller) => return controller.prove(object, shown),
-            Self::Keys { ring, .. } => {
-                for (entry, key) in opening::examine(object, ring).entries {
-                    match key {
-                        Ok(key) => drop(proof.keys.insert(entry, Some(key))),
-                        Err(fault) => drop(proof.faults.insert(entry, fault.sentence())),
-                    }
-                }
-            }
+            Self::Requests(requests) => requests.faults(object, shown),
+            Self::Http(controller) => controller.faults(object, shown),
         }
-        Ok(proof)
     }
+}
 
-    /// The texts of `sealed`, under the target.
-    pub(in crate::commands) fn reencrypt(&self, sealed: &Sealed) -> Result<Texts, CommandError> {
-        match self {
-            Self::Requests(requests) => requests.reencrypt(sealed),
-            Self::Controller(controller) => controller.reencrypt(sealed),
-            Self::Keys { ring, target } => {
-                let answers = Answers {
-                    sealing_keys: Some(ring),
-                };
-                let items = reencrypt(&sealed.object, &answers, *target, &mut SystemRandom)
-                    .map_err(|faults| CommandError::faults(&sealed.shown, &faults))?;
-                Ok(Texts {
-                    key: Some(*target),
-                    items: items.into_iter().map(Item::from).collect(),
-                })
-            }
-        }
+impl From<OnCluster> for Opener {
+    fn from(controller: OnCluster) -> Self {
+        Self::OnCluster(Box::new(controller))
     }
 }
 

@@ -16,7 +16,7 @@ use seal_engine::sealed_secret::request::input_digest;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::opener::{Item, Proof, Texts};
+use super::opener::{Faults, Item, Texts};
 use crate::certificate::download::root_cause;
 use crate::command_error::CommandError;
 use crate::repository::Sealed;
@@ -26,6 +26,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(180);
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+// Where nothing more is said.
+const OPENS_NOT: &str = "it does not open";
 
 /// Those who ask.
 pub(in crate::commands) struct Requests {
@@ -47,24 +50,17 @@ impl Requests {
         Ok(texts)
     }
 
-    /// What opens each entry of `object`, and why others do not.
-    pub(super) fn prove(&self, object: &SealedSecret, shown: &str) -> Result<Proof, CommandError> {
-        let mut proof = Proof::default();
-        self.all_of(object, shown, |spec, answer| {
-            proof.faults.extend(answer.faults);
-            match answer.state == DONE {
-                true => proof.keys.extend(spec.entries.into_keys().map(|entry| {
-                    let key = answer.before.get(&entry).and_then(|key| key.parse().ok());
-                    (entry, key)
-                })),
-                false if proof.faults.is_empty() => {
-                    proof.faults.insert(String::new(), "it does not open".to_owned());
-                }
-                false => {}
+    /// Why entries of `object` do not open.
+    pub(super) fn faults(&self, object: &SealedSecret, shown: &str) -> Result<Faults, CommandError> {
+        let mut faults = Faults::new();
+        self.all_of(object, shown, |_, answer| {
+            if answer.state != DONE && answer.faults.is_empty() {
+                faults.insert(String::new(), OPENS_NOT.to_owned());
             }
+            faults.extend(answer.faults);
             Ok(())
         })?;
-        Ok(proof)
+        Ok(faults)
     }
 
     // Asks about all entries of `object`, as many at a time as a request may hold.
@@ -212,7 +208,7 @@ fn take(
         });
         let first = errors
             .next()
-            .unwrap_or_else(|| CommandError::key("it does not open").about(&sealed.shown));
+            .unwrap_or_else(|| CommandError::key(OPENS_NOT).about(&sealed.shown));
         return Err(errors.fold(first, CommandError::and));
     }
     let key = parse(status.key.as_ref());
