@@ -1,5 +1,5 @@
 //! `seal check` on manifests and charts of people's own: what it finds there stands in a table, each finding with a
-//! person's judgement, and the test fails when there is one more or one less.
+//! judgement, and the test fails when there is one more or one less.
 //!
 //! How it was judged, and how the table is written anew, stands in `corpus/README.md`.
 

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 
 use seal_testbed::{Program, sealed_secrets_chart};
+use seal_tests::built;
 use serde_json::{Value, json};
 
-use super::ground::{helm, object, objects, ours, rendered, root};
+use super::ground::{helm, object, objects, ours, rendered};
 
 /// Values that another one has to be set for, by the beginning of their path.
 const NEEDS: &[(&str, &str)] = &[
@@ -277,12 +277,7 @@ fn unexplained(path: &str, schema: &Value, root: &Value, values: &Value, found: 
 
 #[test]
 fn the_controller_knows_every_flag_of_the_chart() {
-    let root = root();
-    let build = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "seal-controller"])
-        .current_dir(&root)
-        .status();
-    assert!(build.unwrap().success());
+    let controller = built("seal-controller", "seal-controller").unwrap();
     let text = rendered(&[
         "--set",
         "additionalNamespaces={a,b},keyrenewperiod=0,keyttl=24h,privateKeyLabels.a=b,privateKeyAnnotations.a=b",
@@ -305,10 +300,11 @@ fn the_controller_knows_every_flag_of_the_chart() {
         .unwrap()
         .iter()
         .map(|flag| flag.as_str().unwrap());
-    // The folder of this test's own binary is `deps` below that of the program.
-    let here = std::env::current_exe().unwrap();
-    let program = here.parent().unwrap().with_file_name("seal-controller");
-    let output = Program::new(program).args(flags).arg("--version").run().unwrap();
+    let output = Program::new(controller)
+        .args(flags)
+        .arg("--version")
+        .run()
+        .unwrap();
     assert_eq!(output.code, 0, "{}", output.err());
 }
 

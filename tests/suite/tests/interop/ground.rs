@@ -2,10 +2,8 @@
 //! about either side.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
@@ -14,6 +12,7 @@ use seal_api::{Condition, SealedSecret, Secret};
 use seal_cluster::keys::{SealingKey, read_key};
 use seal_core::{Certificate, KeyRing, PrivateKey, RingKey, Scope};
 use seal_testbed::{ADMIN, ControlPlane, Process, Program, sealed_secrets_crd, tool, wait_for};
+use seal_tests::built;
 
 /// Where kubeseal looks for a controller.
 pub(crate) const HOME: &str = "kube-system";
@@ -31,19 +30,6 @@ pub(crate) async fn plane() -> anyhow::Result<ControlPlane> {
     Ok(plane)
 }
 
-/// A program of ours, built.
-pub(crate) fn ours(package: &str, program: &str) -> anyhow::Result<PathBuf> {
-    let build = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", package])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        .status()?;
-    ensure!(build.success(), "{package} does not build");
-    // The folder of this test's own binary is `deps` below the one that is wanted.
-    let here = std::env::current_exe()?;
-    let folder = here.parent().and_then(Path::parent).context("a target folder")?;
-    Ok(folder.join(program))
-}
-
 /// Our controller where upstream's was: same namespace, account, service and port.
 pub(crate) async fn our_controller(plane: &ControlPlane, flags: &[&str]) -> anyhow::Result<Process> {
     our_controller_as(plane, SERVICE, flags).await
@@ -55,7 +41,7 @@ pub(crate) async fn our_controller_as(
     account: &str,
     flags: &[&str],
 ) -> anyhow::Result<Process> {
-    let program = ours("seal-controller", "seal-controller")?;
+    let program = built("seal-controller", "seal-controller")?;
     let process = Process::start_as_pod(plane, (HOME, account), &program, flags, []).await?;
     wait_for(
         "our controller to be ready and hand out its certificate",

@@ -10,10 +10,11 @@ use seal_core::{Plaintext, PublicKey, Scope, SystemRandom};
 use seal_engine::Answers;
 use seal_engine::sealed_secret::{Opening, open, seal};
 use seal_testbed::{ADMIN, ControlPlane, UpstreamController};
+use seal_tests::built;
 
 use super::ground::{
-    HOME, apply_as, kubeseal, our_controller, ours, plane, ring, scope_flag, seal_with, sealing_keys,
-    secret_with, served_certificate, vector_key,
+    HOME, apply_as, kubeseal, our_controller, plane, ring, scope_flag, seal_with, sealing_keys, secret_with,
+    served_certificate, vector_key,
 };
 
 const ENTRIES: &[(&str, &str)] = &[("password", "hunter2'\"=\n"), ("empty", ""), ("user", "ü")];
@@ -59,7 +60,7 @@ async fn store_our_keys(plane: &ControlPlane) -> anyhow::Result<()> {
 /// Every sealer seals under every scope for the certificate that is served now; the controller that
 /// runs makes Secrets of all, wherever their scope lets them go. Returns the Secrets by place.
 async fn seal_everything(plane: &ControlPlane, client: &Client, round: &str) -> anyhow::Result<Standing> {
-    let (theirs, seal_program) = (kubeseal()?, ours("seal-cli", "seal")?);
+    let (theirs, seal_program) = (kubeseal()?, built("seal-cli", "seal")?);
     let served = served_certificate(plane).await?;
     let certificate = tempfile::NamedTempFile::new()?;
     std::fs::write(certificate.path(), served.pem())?;

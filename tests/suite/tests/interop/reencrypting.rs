@@ -5,8 +5,9 @@ use seal_api::Secret;
 use seal_core::{Plaintext, Scope, SystemRandom};
 use seal_engine::sealed_secret::{Answers, keys_of, seal};
 use seal_testbed::{ADMIN, ControlPlane, Program, ProgramOutput, UpstreamController, Workspace};
+use seal_tests::built;
 
-use super::ground::{our_controller, ours, plane, ring, sealing_keys, served_certificate, vector_key};
+use super::ground::{our_controller, plane, ring, sealing_keys, served_certificate, vector_key};
 
 const FLAGS: &[&str] = &[
     "--key-size=2048",
@@ -50,7 +51,7 @@ async fn check(plane: &ControlPlane, folder: &Workspace) -> ProgramOutput {
 }
 
 async fn run(plane: &ControlPlane, folder: &Workspace, arguments: &[&str]) -> ProgramOutput {
-    let program = Program::new(ours("seal-cli", "seal").unwrap())
+    let program = Program::new(built("seal-cli", "seal").unwrap())
         .args(arguments)
         .current_dir(folder.path())
         .env("KUBECONFIG", plane.kubeconfig(ADMIN).await.unwrap());

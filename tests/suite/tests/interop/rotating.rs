@@ -20,11 +20,10 @@ use seal_testbed::{
     ADMIN, ControlPlane, Fault, FaultProxy, Gate, Process, Program, ProgramOutput, Rule, UpstreamController,
     wait_for,
 };
+use seal_tests::built;
 
 use self::checkout::{Checkout, documents};
-use super::ground::{
-    HOME, SERVICE, SOON, condition, grant, our_controller_as, ours, plane, served_certificate,
-};
+use super::ground::{HOME, SERVICE, SOON, condition, grant, our_controller_as, plane, served_certificate};
 
 const SEED: u64 = 20_261_125;
 const ACCOUNT: &str = "seal";
@@ -119,7 +118,7 @@ impl Ground {
         let checkout = Checkout::empty();
         let recipient = checkout.identity();
         let client = plane.client(ADMIN).await.unwrap();
-        let binary = tokio::task::spawn_blocking(|| ours("seal-cli", "seal"));
+        let binary = tokio::task::spawn_blocking(|| built("seal-cli", "seal"));
         Self {
             plane,
             client,
