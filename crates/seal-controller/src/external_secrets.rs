@@ -77,8 +77,8 @@ struct Choices {
 /// Everything about ExternalSecrets.
 pub(crate) struct ExternalSecrets {
     client: Client,
-    choices: Choices,
-    templating: Templating,
+    choices: Arc<Choices>,
+    templating: Arc<Templating>,
     installation: Arc<InstallationKey>,
     secrets_api: Secrets,
     events: Events,
@@ -163,7 +163,7 @@ impl ExternalSecrets {
         };
         let secrets = Arc::new(Known::default());
         Self {
-            choices: Choices {
+            choices: Arc::new(Choices {
                 class: chosen.controller_class.clone(),
                 anchoring: match chosen.unanchored_namespace_regexes {
                     true => Anchoring::Part,
@@ -176,12 +176,12 @@ impl ExternalSecrets {
                     settings.namespace.clone(),
                     vec![settings.key_prefix.clone(), INSTALLATION_SECRET.to_owned()],
                 ),
-            },
-            templating: Templating {
+            }),
+            templating: Arc::new(Templating {
                 functions: seal_template::external_secrets::functions(),
                 delimiters: seal_template::Delimiters::default(),
                 copy_bookkeeping: chosen.copy_bookkeeping_annotations,
-            },
+            }),
             secrets_api: Secrets::new(client.clone()),
             events: Events::new(client.clone(), COMPONENT),
             store_events: Events::new(client.clone(), "secret-store"),

@@ -17,8 +17,8 @@ use seal_engine::SecretVersion;
 
 use crate::queue::Grouped;
 
-/// Namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Namespace and name; no key comes before the empty one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     /// The namespace.
     pub(crate) namespace: Arc<str>,

@@ -2,7 +2,7 @@
 //!
 //! What an object looks at is found out when it is reconciled, and told here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::known::Key;
@@ -10,7 +10,7 @@ use crate::known::Key;
 /// Something that an object may look at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Thing {
-    /// A Secret: a target, credentials, a template.
+    /// A Secret: a target, credentials, a template. In the order of things, none comes before these.
     Secret(Key),
     /// A ConfigMap: a template, certificates.
     ConfigMap(Key),
@@ -33,60 +33,42 @@ pub(crate) struct Dependents {
     state: Mutex<State>,
 }
 
+// Both ways, in one tree each: nearly all sets are of one or two, and a tree for each would be mostly room for more.
 #[derive(Default)]
 struct State {
-    by_thing: HashMap<Thing, BTreeSet<Key>>,
-    of: HashMap<Key, BTreeSet<Thing>>,
+    by_thing: BTreeSet<(Thing, Key)>,
+    by_key: BTreeSet<(Key, Thing)>,
 }
 
 impl Dependents {
     /// From now on the object of `key` looks at these things and no others.
     pub(crate) fn looks_at(&self, key: &Key, things: BTreeSet<Thing>) {
         let mut state = self.lock();
-        if state.of.get(key) == Some(&things) {
+        if state.things(key).eq(&things) {
             return;
         }
         state.forget(key);
-        for thing in &things {
-            state
-                .by_thing
-                .entry(thing.clone())
-                .or_default()
-                .insert(key.clone());
-        }
-        if !things.is_empty() {
-            state.of.insert(key.clone(), things);
-        }
+        things.into_iter().for_each(|thing| state.insert(key, thing));
     }
 
     /// The object of `key` looks at this thing too.
     pub(crate) fn also_looks_at(&self, key: &Key, thing: Thing) {
-        let mut state = self.lock();
-        state
-            .by_thing
-            .entry(thing.clone())
-            .or_default()
-            .insert(key.clone());
-        state.of.entry(key.clone()).or_default().insert(thing);
+        self.lock().insert(key, thing);
     }
 
     /// The objects that look at `thing`.
     pub(crate) fn of(&self, thing: &Thing) -> BTreeSet<Key> {
-        self.lock().by_thing.get(thing).cloned().unwrap_or_default()
+        self.lock().keys(thing).cloned().collect()
     }
 
     /// Whether the object of `key` looks at something that nobody watches.
     pub(crate) fn looks_at_unwatched(&self, key: &Key) -> bool {
-        let state = self.lock();
-        state
-            .of
-            .get(key)
-            .is_some_and(|things| things.iter().any(Thing::is_unwatched))
+        self.lock().things(key).any(Thing::is_unwatched)
     }
 
     /// Whether anybody looks at `thing`.
     pub(crate) fn concerns(&self, thing: &Thing) -> bool {
-        self.lock().by_thing.contains_key(thing)
+        self.lock().keys(thing).next().is_some()
     }
 
     /// The object of `key` is no more.
@@ -100,14 +82,31 @@ impl Dependents {
 }
 
 impl State {
+    fn insert(&mut self, key: &Key, thing: Thing) {
+        self.by_thing.insert((thing.clone(), key.clone()));
+        self.by_key.insert((key.clone(), thing));
+    }
+
+    fn keys<'a>(&'a self, thing: &'a Thing) -> impl Iterator<Item = &'a Key> {
+        let of_thing = self.by_thing.range((thing.clone(), Key::default())..);
+        of_thing
+            .take_while(move |(other, _)| other == thing)
+            .map(|(_, key)| key)
+    }
+
+    fn things<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Thing> {
+        let of_key = self.by_key.range((key.clone(), Thing::Secret(Key::default()))..);
+        of_key
+            .take_while(move |(other, _)| other == key)
+            .map(|(_, thing)| thing)
+    }
+
     fn forget(&mut self, key: &Key) {
-        for thing in self.of.remove(key).unwrap_or_default() {
-            if let Some(keys) = self.by_thing.get_mut(&thing) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.by_thing.remove(&thing);
-                }
-            }
+        let things: Vec<Thing> = self.things(key).cloned().collect();
+        for thing in things {
+            let pair = (thing, key.clone());
+            self.by_thing.remove(&pair);
+            self.by_key.remove(&(pair.1, pair.0));
         }
     }
 }
@@ -146,6 +145,6 @@ mod tests {
         dependents.forget(&key("a"));
         assert!(!dependents.concerns(&thing));
         let state = dependents.lock();
-        assert!(state.by_thing.is_empty() && state.of.is_empty());
+        assert!(state.by_thing.is_empty() && state.by_key.is_empty());
     }
 }

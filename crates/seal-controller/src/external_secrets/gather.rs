@@ -45,6 +45,14 @@ pub(super) struct Gathered {
     pub(super) things: BTreeSet<Thing>,
 }
 
+impl Gathered {
+    /// Whether values are to be made.
+    pub(super) fn generates(&self) -> bool {
+        let mut said = self.said.values();
+        said.any(|said| matches!(said, Ok(Said::Generator(_))))
+    }
+}
+
 impl ExternalSecrets {
     /// Asks the stores.
     pub(super) async fn gather(&self, spec: &ExternalSecretSpec, namespace: &str) -> Gathered {

@@ -95,19 +95,14 @@ impl Refreshed {
 pub(super) fn make(
     said: &mut HashMap<Need, Result<Said, Fault>>,
     object: &ExternalSecret,
-    refreshed: &Refreshed,
+    since: Timestamp,
     installation: &InstallationKey,
 ) {
     for (need, said) in said {
         let (Need::Generate(index, _), Ok(Said::Generator(generator))) = (need, &*said) else {
             continue;
         };
-        let seed = seed(
-            &object.metadata,
-            refreshed.since.as_second(),
-            *index,
-            installation,
-        );
+        let seed = seed(&object.metadata, since.as_second(), *index, installation);
         *said = generate(generator, &mut installation.seeded(&seed)).map(Said::Generated);
     }
 }

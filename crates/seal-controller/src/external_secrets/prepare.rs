@@ -2,10 +2,11 @@
 //! core; it runs on a blocking thread and asks nobody.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use seal_api::Secret;
-use seal_api::external_secrets::{DeletionPolicy, ExternalSecret, GeneratorRef};
+use seal_api::external_secrets::{DeletionPolicy, GeneratorRef};
 use seal_core::{InstallationKey, Plaintext};
 use seal_engine::external_secret::outcome::Stage;
 use seal_engine::external_secret::shape::{Fetched, Templating, shape};
@@ -17,6 +18,8 @@ use seal_providers::{Answer, Content as Told, Found, SecretValue};
 use seal_template::{Budget, Env};
 
 use super::gather::{Gathered, Said, dialect_in};
+use super::generators::make;
+use super::{Choices, Seen};
 use crate::rendering::{BundledZones, TemplateRandom};
 
 /// What should stand.
@@ -27,41 +30,63 @@ pub(super) enum Prepared {
     Nothing(Vec<MissingSource>),
 }
 
-/// Works out what should stand for `object`.
-pub(super) fn prepare(
-    object: &ExternalSecret,
-    gathered: &Gathered,
-    fetched: &[Fetched],
-    templating: &Templating,
-    installation: &InstallationKey,
-    reserved: &[(&str, &str)],
-    now: Timestamp,
-) -> Result<Prepared, (Stage, Vec<Fault>)> {
-    let mut random = TemplateRandom::of(installation.seeded(&inputs(object, installation)));
-    let mut env = Env {
-        now,
-        zones: &BundledZones,
-        random: &mut random,
-    };
-    let mut budget = Budget::default();
-    let mut tools = Tools {
-        functions: &templating.functions,
-        env: &mut env,
-        budget: &mut budget,
-    };
-    let opened = open(&object.spec, gathered, &mut tools);
-    let Opened { unveiled, missing } = opened.map_err(|faults| (Stage::Data, faults))?;
-    if unveiled.entries.is_empty() && object.spec.deletion_policy() != DeletionPolicy::Merge {
-        return Ok(Prepared::Nothing(missing));
+/// All that it is worked out from.
+pub(super) struct Preparation {
+    pub(super) seen: Arc<Seen>,
+    pub(super) gathered: Gathered,
+    /// The texts of templates.
+    pub(super) fetched: Vec<Fetched>,
+    pub(super) choices: Arc<Choices>,
+    pub(super) templating: Arc<Templating>,
+    pub(super) installation: Arc<InstallationKey>,
+}
+
+impl Preparation {
+    /// Has the generators that were found make their values, as of `since`.
+    pub(super) fn generate(&mut self, since: Timestamp) {
+        make(
+            &mut self.gathered.said,
+            &self.seen.object,
+            since,
+            &self.installation,
+        );
     }
-    let update = |faults| (Stage::Update, faults);
-    let material = shape(object, unveiled.entries, fetched, templating, &mut env).map_err(update)?;
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let policy = Policy {
-        reserved_names: reserved,
-    };
-    let secret = desired(material, namespace, object.target_name(), &policy).map_err(update)?;
-    Ok(Prepared::Secret(Box::new(secret), missing))
+
+    /// What should stand, as it was or is at `now`.
+    ///
+    /// # Errors
+    /// What is wrong, and where on the way.
+    pub(super) fn as_of(&self, now: Timestamp) -> Result<Prepared, (Stage, Vec<Fault>)> {
+        let (object, templating, installation) = (&self.seen.object, &*self.templating, &*self.installation);
+        let mut random = TemplateRandom::of(installation.seeded(&inputs(object, installation)));
+        let mut env = Env {
+            now,
+            zones: &BundledZones,
+            random: &mut random,
+        };
+        let mut budget = Budget::default();
+        let mut tools = Tools {
+            functions: &templating.functions,
+            env: &mut env,
+            budget: &mut budget,
+        };
+        let opened = open(&object.spec, &self.gathered, &mut tools);
+        let Opened { unveiled, missing } = opened.map_err(|faults| (Stage::Data, faults))?;
+        if unveiled.entries.is_empty() && object.spec.deletion_policy() != DeletionPolicy::Merge {
+            return Ok(Prepared::Nothing(missing));
+        }
+        let update = |faults| (Stage::Update, faults);
+        let material =
+            shape(object, unveiled.entries, &self.fetched, templating, &mut env).map_err(update)?;
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        let (home, names) = &self.choices.reserved;
+        let reserved: Vec<(&str, &str)> = names.iter().map(|name| (home.as_str(), name.as_str())).collect();
+        let policy = Policy {
+            reserved_names: &reserved,
+        };
+        let secret = desired(material, namespace, object.target_name(), &policy).map_err(update)?;
+        Ok(Prepared::Secret(Box::new(secret), missing))
+    }
 }
 
 impl Gathered {

@@ -3,6 +3,7 @@
 //! Deciding is the engine's and sending `seal-cluster`'s; this is the order in which they are asked.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,12 +17,12 @@ use seal_engine::{Event, Fault, FaultClass, Record, Retry, SecretVersion, catalo
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::ExternalSecrets;
 use super::bring::target;
 use super::dependents::Thing;
 use super::generators::{self, Refreshed};
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Preparation, Prepared};
 use super::stores::key_of;
+use super::{ExternalSecrets, Seen};
 use crate::known::Key;
 use crate::metrics::external_secrets::Look;
 use crate::queue::{Again, Lane};
@@ -88,12 +89,12 @@ impl ExternalSecrets {
             self.dependents.looks_at(key, things);
             return (Again::OnChange, None);
         }
-        if !self.generators_are_ours(key, &seen.object).await {
+        if !Box::pin(self.generators_are_ours(key, &seen.object)).await {
             return (Again::OnChange, None);
         }
         // On its way out: the garbage collector takes the Secret along.
         if seen.object.metadata.deletion_timestamp.is_some() {
-            return match self.let_go(&seen.object).await {
+            return match Box::pin(self.let_go(&seen.object)).await {
                 Ok(()) => (Again::OnChange, None),
                 Err(fault) => {
                     warn!(key = %key, "cannot be let go: {}", fault.sentence());
@@ -109,7 +110,7 @@ impl ExternalSecrets {
             let object = self.as_remembered(key, &seen.object);
             let due = refresh(&object, now, rules);
             let record = self.authentic_record(key, &seen.object);
-            match self.standing_as_left(&object, record.as_ref(), lane).await {
+            match Box::pin(self.standing_as_left(&object, record.as_ref(), lane)).await {
                 Ok(Some(taken_over)) if !matches!(due, Refresh::Now(_)) && is_ready(&object) => {
                     let Some(record) = taken_over else {
                         debug!(key = %key, "nothing is due");
@@ -117,7 +118,7 @@ impl ExternalSecrets {
                     };
                     // Upstream left it right: only what we remember is written.
                     info!(key = %key, "Taking over");
-                    self.take_over(key, &seen, record, lane, now).await;
+                    Box::pin(self.take_over(key, &seen, record, lane, now)).await;
                     return (appointment(due, now), Some(Look::Nothing));
                 }
                 Ok(_) => {
@@ -128,12 +129,13 @@ impl ExternalSecrets {
                     };
                     let due = matches!(due, Refresh::Now(_));
                     let refreshed = Refreshed::of(record.as_ref(), due, now);
-                    self.attempt(key, &seen.object, record, lane, &refreshed).await
+                    // Boxed: a thousand may be on their way to find that they have to wait.
+                    Box::pin(self.attempt(key, &seen, record, lane, &refreshed)).await
                 }
                 Err(fault) => Attempt::failed(Stage::Update, vec![fault]),
             }
         };
-        let told = self.tell(key, &seen, &attempt, lane, now).await;
+        let told = Box::pin(self.tell(key, &seen, &attempt, lane, now)).await;
         let look = match attempt.outcome {
             Outcome::Done(_) => Look::Synced,
             Outcome::Failed(..) => Look::Failed,
@@ -293,11 +295,12 @@ impl ExternalSecrets {
     async fn attempt(
         &self,
         key: &Key,
-        object: &ExternalSecret,
+        seen: &Arc<Seen>,
         record: Option<Record>,
         lane: Lane,
         refreshed: &Refreshed,
     ) -> Attempt {
+        let object = &seen.object;
         let wrong = faults_of(&object.spec);
         if !wrong.is_empty() {
             return Attempt::failed(Stage::Data, wrong);
@@ -314,27 +317,32 @@ impl ExternalSecrets {
             Ok(fetched) => fetched,
             Err(faults) => return Attempt::failed(Stage::Update, faults),
         };
-        let (home, names) = &self.choices.reserved;
-        let reserved: Vec<(&str, &str)> = names.iter().map(|name| (home.as_str(), name.as_str())).collect();
         let lost = generators::lost(&gathered.said, refreshed);
-        let (templating, installation) = (&self.templating, &self.installation);
-        let said = &mut gathered.said;
-        let make = move || generators::make(said, object, refreshed, installation);
-        self.turns.work(make).await;
-        let (gathered, fetched, reserved) = (&gathered, fetched.as_slice(), reserved.as_slice());
-        let prepare_as_of = |time| {
-            let work = move || {
-                prepare(
-                    object,
-                    gathered,
-                    fetched,
-                    templating,
-                    installation,
-                    reserved,
-                    time,
-                )
+        let generates = gathered.generates();
+        let mut preparation = Preparation {
+            seen: Arc::clone(seen),
+            gathered,
+            fetched,
+            choices: Arc::clone(&self.choices),
+            templating: Arc::clone(&self.templating),
+            installation: Arc::clone(&self.installation),
+        };
+        if generates {
+            let since = refreshed.since;
+            let generated = move || {
+                preparation.generate(since);
+                preparation
             };
-            self.turns.work(work)
+            preparation = match self.turns.work(generated).await {
+                Ok(preparation) => preparation,
+                Err(fault) => return Attempt::failed(Stage::Update, vec![fault]),
+            };
+        }
+        let preparation = Arc::new(preparation);
+        let prepare_as_of = async |time| {
+            let preparation = Arc::clone(&preparation);
+            let prepared = self.turns.work(move || preparation.as_of(time)).await;
+            prepared.unwrap_or_else(|fault| Err((Stage::Update, vec![fault])))
         };
         // What is the same as before was rendered then, and stays what it was: a template that says `now` is no reason
         // to write at each refresh (S17).

@@ -3,6 +3,7 @@
 //!
 //! Turns are taken for a part of the work and never one inside another.
 
+use seal_engine::{Fault, catalogue};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::queue::Lane;
@@ -48,10 +49,17 @@ impl Turns {
         }
     }
 
-    /// Does that on a core.
-    pub(super) async fn work<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Does that on a core, on one of a few threads that do nothing else: each more that allocates is a heap more.
+    ///
+    /// # Errors
+    /// When it panics.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
         let _core = acquired(&self.cores).await;
-        tokio::task::block_in_place(work)
+        let ended = |_| Fault::new(&catalogue::DEFECT).fact("what", "preparing a Secret ended early");
+        tokio::task::spawn_blocking(work).await.map_err(ended)
     }
 }
 
