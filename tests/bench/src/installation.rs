@@ -21,6 +21,7 @@ use seal_testbed::{
 use serde_json::json;
 
 use crate::fixture::{self, Keys};
+use crate::processor::processor_time;
 
 pub(crate) const NAMESPACE: &str = "prod";
 pub(crate) const ENTRIES: usize = 5;
@@ -266,25 +267,4 @@ fn is_synced(object: &SealedSecret) -> bool {
     conditions
         .into_iter()
         .any(|condition| condition.kind == "Synced" && condition.status == "True")
-}
-
-// User and system time (proc(5): fields 14 and 15, in hundredths of a second).
-pub(crate) fn processor_time(process: u32) -> anyhow::Result<Duration> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let (_, rest) = text.rsplit_once(')').context("proc(5)")?;
-    let field = |index: usize| -> anyhow::Result<u64> {
-        Ok(rest.split_whitespace().nth(index).context("proc(5)")?.parse()?)
-    };
-    Ok(Duration::from_millis((field(11)? + field(12)?) * 10))
-}
-
-/// Its resident memory now, in bytes (proc(5)).
-pub(crate) fn resident(process: u32) -> anyhow::Result<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("proc(5)")?;
-    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kilobytes * 1024)
 }

@@ -13,6 +13,7 @@ mod exposed;
 mod fixture;
 mod floor;
 mod installation;
+mod processor;
 mod production;
 mod report;
 mod repository;

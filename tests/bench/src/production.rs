@@ -16,7 +16,8 @@ use serde_json::json;
 use crate::cold_start::{beside_the_floor, beside_upstream, compared};
 use crate::command::build;
 use crate::fixture::{self, Keys};
-use crate::installation::{ENTRIES, Installation, Load, NAMESPACE, name, resident};
+use crate::installation::{ENTRIES, Installation, Load, NAMESPACE, name};
+use crate::processor::resident;
 use crate::report::Row;
 
 const OBJECTS: usize = 1_000;

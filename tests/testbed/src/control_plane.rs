@@ -112,6 +112,21 @@ impl ControlPlane {
         Audit::of(self.dir().join("logs/audit.log"))
     }
 
+    /// What runs of the plane now, by the program's name, with its process ID.
+    pub fn processes(&self) -> Vec<(&'static str, u32)> {
+        let etcd = self.etcd.as_ref().map(Process::pid);
+        let [api_server, manager] =
+            [&self.api_server, &self.manager].map(|process| held(process).as_ref().map(Process::pid));
+        let all = [
+            ("etcd", etcd),
+            ("kube-apiserver", api_server),
+            ("kube-controller-manager", manager),
+        ];
+        all.into_iter()
+            .filter_map(|(name, pid)| Some((name, pid?)))
+            .collect()
+    }
+
     /// Kills the API server (SIGKILL) and returns when it is gone. What it stored stays with etcd, and its
     /// port stays its own as far as nobody else takes it.
     pub fn kill_api_server(&self) {

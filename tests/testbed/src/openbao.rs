@@ -110,6 +110,11 @@ impl OpenBao {
         Ok(store)
     }
 
+    /// The server's process ID.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Where it listens without TLS.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])

@@ -132,6 +132,10 @@ async fn run(who: Who) -> anyhow::Result<Run> {
     };
     let ready = field.ready(LOAD.names(), most).await?;
     let wall = running.begun.elapsed();
+    let first = ready
+        .values()
+        .min()
+        .map(|first| first.duration_since(running.begun));
     let cost = field.cost(&running).await?;
     let share = LOAD.objects as f64 / ready.len() as f64;
     let of_objects = cost.calls.namespace(NAMESPACE).len();
@@ -150,7 +154,11 @@ async fn run(who: Who) -> anyhow::Result<Run> {
         logins: cost.store_calls.logins().len(),
         made_up: share > 1.0,
     };
-    eprintln!("    {}", run.told());
+    eprintln!(
+        "    {}\n    {}; the first after {first:.1?}",
+        run.told(),
+        cost.beside
+    );
     Ok(run)
 }
 
@@ -172,5 +180,12 @@ async fn floor() -> anyhow::Result<Duration> {
         condition: "Ready",
         looks: false,
     };
-    calls.take::<ExternalSecret>(secrets).await
+    let beside = field.beside()?;
+    // Watched as a controller is watched: that costs the API server the same.
+    let (took, _) = tokio::try_join!(
+        calls.take::<ExternalSecret>(secrets),
+        field.ready(LOAD.names(), DEADLINE),
+    )?;
+    eprintln!("    {}", beside.told()?);
+    Ok(took)
 }

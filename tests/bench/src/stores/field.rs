@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use crate::ONLY;
 use crate::command::build;
 use crate::floor::at_once;
-use crate::installation::{processor_time, resident};
+use crate::processor::{Beside, processor_time, resident};
 
 pub(crate) const NAMESPACE: &str = "prod";
 /// The ClusterSecretStore that logs in as a ServiceAccount.
@@ -123,6 +123,7 @@ pub(crate) struct Running {
     pub(crate) begun: Instant,
     calls: AuditMark,
     store_calls: StoreMark,
+    beside: Beside,
 }
 
 enum RunningProcess {
@@ -136,6 +137,8 @@ pub(crate) struct Cost {
     pub(crate) resident: u64,
     pub(crate) calls: AuditLog,
     pub(crate) store_calls: StoreLog,
+    /// What the others cost meanwhile.
+    pub(crate) beside: String,
 }
 
 impl Field {
@@ -314,7 +317,14 @@ impl Field {
             begun,
             calls,
             store_calls,
+            beside: self.beside()?,
         })
+    }
+
+    /// The processor time of all but the controller, from here on.
+    pub(crate) fn beside(&self) -> anyhow::Result<Beside> {
+        let store = ("bao", self.store.pid());
+        Beside::begin(self.plane.processes().into_iter().chain([store]).collect())
     }
 
     /// What it has cost since it was started.
@@ -322,6 +332,7 @@ impl Field {
         let pid = running.process().pid();
         let (processor, resident) = (processor_time(pid)?, resident(pid)?);
         Ok(Cost {
+            beside: running.beside.told()?,
             processor,
             resident,
             calls: self.calls_since(running.calls).await?,
@@ -352,8 +363,13 @@ impl Field {
         most: Duration,
         picks: impl Fn(&ExternalSecret) -> bool,
     ) -> anyhow::Result<HashMap<String, Instant>> {
+        // Of one among many, no list of all.
+        let config = match names.iter().collect::<Vec<_>>()[..] {
+            [name] => watcher::Config::default().fields(&format!("metadata.name={name}")),
+            _ => watcher::Config::default(),
+        };
         let mut changes = pin!(
-            watcher(self.objects(), watcher::Config::default())
+            watcher(self.objects(), config)
                 .default_backoff()
                 .applied_objects()
         );

@@ -9,7 +9,7 @@ use super::field::{DEADLINE, Field, Load, Who};
 use super::large;
 use super::quiet::restart;
 use crate::floor::at_once;
-use crate::installation::resident;
+use crate::processor::resident;
 use crate::report::Row;
 
 const LOAD: Load = Load {
