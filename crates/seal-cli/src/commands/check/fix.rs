@@ -11,6 +11,7 @@ use seal_document::{
 use seal_engine::sealed_secret::kube_names::API_VERSION;
 
 use super::finding::Finding;
+use super::plaintext::stands_for_another;
 use super::report::Report;
 use super::rules::{self, Fix};
 use super::suppression;
@@ -127,9 +128,13 @@ fn mended<'f>(
 // The document and the entry that `finding` is about: text, under the key that stands at its place.
 fn entry_of(document: &Document<'_>, finding: &Finding) -> Option<(usize, Path)> {
     let path = key_at(document.root()?, finding, &Path::root())?;
-    let value = document.value(Schema::Kubernetes, DuplicateKeys::LastWins).ok()?;
-    value.at(&path)?.as_str()?;
-    Some((document.index(), path))
+    // Of a key that stands twice, which one counts depends on the tool.
+    let value = document.value(Schema::Kubernetes, DuplicateKeys::Error).ok()?;
+    let text = value.at(&path)?.as_str()?;
+    let is_another_projects =
+        finding.rule.fix == Fix::Write && text.contains('/') && !text.starts_with("bitnami.com/");
+    // What it will be, nobody knows before it is rendered.
+    (!stands_for_another(text) && !is_another_projects).then(|| (document.index(), path))
 }
 
 fn key_at(node: &Node<'_>, finding: &Finding, here: &Path) -> Option<Path> {
