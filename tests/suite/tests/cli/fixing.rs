@@ -82,7 +82,17 @@ fn what_needs_somebody_who_decides_is_left_alone() {
         "{}---\na: {{{{ .b }}}}: c\n",
         sealed.replace("bitnami.com/v1alpha1", "bitnami.com/v1")
     );
+    // What is rendered before it is applied; another project's kind; annotations that stand twice.
+    let with = |annotations: &str| sealed.replacen("metadata:\n", &format!("metadata:\n{annotations}"), 1);
+    let substituted = with(&format!("  annotations:\n    {WIDE}: \"${{CLUSTER_WIDE}}\"\n"));
+    let foreign = sealed.replacen("bitnami.com/v1alpha1", "secrets.example.com/v1", 1);
+    let twice = with(&format!(
+        "  annotations:\n    keep: me\n  annotations:\n    {WIDE}: \"True\"\n"
+    ));
     for (name, text) in [
+        ("substituted.yaml", substituted.as_str()),
+        ("foreign.yaml", &foreign),
+        ("twice.yaml", &twice),
         ("embedded.yaml", embedded),
         ("unquoted.yaml", &unquoted),
         ("shared.yaml", &shared),
